@@ -1,0 +1,7 @@
+// Package control holds a family of operators.
+package control
+
+import "github.com/walnut-ai/walnut/internal/op"
+
+// Table lists the operators of this package.
+var Table = []*op.Def{}

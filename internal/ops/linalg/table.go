@@ -1,0 +1,7 @@
+// Package linalg holds a family of operators.
+package linalg
+
+import "github.com/walnut-ai/walnut/internal/op"
+
+// Table lists the operators of this package.
+var Table = []*op.Def{}

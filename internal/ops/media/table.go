@@ -1,0 +1,7 @@
+// Package media holds a family of operators.
+package media
+
+import "github.com/walnut-ai/walnut/internal/op"
+
+// Table lists the operators of this package.
+var Table = []*op.Def{}

@@ -1,0 +1,7 @@
+// Package move holds a family of operators.
+package move
+
+import "github.com/walnut-ai/walnut/internal/op"
+
+// Table lists the operators of this package.
+var Table = []*op.Def{}

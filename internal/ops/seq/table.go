@@ -1,0 +1,7 @@
+// Package seq holds a family of operators.
+package seq
+
+import "github.com/walnut-ai/walnut/internal/op"
+
+// Table lists the operators of this package.
+var Table = []*op.Def{}

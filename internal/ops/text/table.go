@@ -1,0 +1,7 @@
+// Package text holds a family of operators.
+package text
+
+import "github.com/walnut-ai/walnut/internal/op"
+
+// Table lists the operators of this package.
+var Table = []*op.Def{}

@@ -1,0 +1,7 @@
+// Package train holds a family of operators.
+package train
+
+import "github.com/walnut-ai/walnut/internal/op"
+
+// Table lists the operators of this package.
+var Table = []*op.Def{}
