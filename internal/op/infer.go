@@ -105,7 +105,9 @@ func (c *Infer) types() error {
 
 // extended lists operators for which exporters use element types beyond the
 // standard's list and other engines accept them.
-var extended = map[string]bool{}
+var extended = map[string]bool{
+	"com.microsoft.SparseToDenseMatMul": true, // sparse constants are dense once loaded
+}
 
 func contains(l []string, s string) bool {
 	for _, x := range l {

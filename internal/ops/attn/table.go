@@ -1,7 +1,10 @@
-// Package attn holds a family of operators.
+// Package attn holds attention in all its forms, linear attention, rotary
+// embeddings, and the embedding and position operators that go with them.
 package attn
 
 import "github.com/walnut-ai/walnut/internal/op"
 
 // Table lists the operators of this package.
-var Table = []*op.Def{}
+var Table = []*op.Def{
+	attentionDef,
+}

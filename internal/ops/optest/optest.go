@@ -4,9 +4,10 @@ package optest
 import (
 	"context"
 	"fmt"
-	"math"
+	"strings"
 	"testing"
 
+	"github.com/walnut-ai/walnut/internal/compare"
 	"github.com/walnut-ai/walnut/internal/graph"
 	"github.com/walnut-ai/walnut/internal/op"
 	"github.com/walnut-ai/walnut/internal/op/interp"
@@ -214,7 +215,7 @@ func Run(t *testing.T, table []*op.Def, cases []Case) {
 		t.Run(name, func(t *testing.T) {
 			out, err := Eval(cat, c)
 			if c.Err != "" {
-				if err == nil || !contains(err.Error(), c.Err) {
+				if err == nil || !strings.Contains(err.Error(), c.Err) {
 					t.Fatalf("error %v, want one with %q", err, c.Err)
 				}
 				return
@@ -223,89 +224,10 @@ func Run(t *testing.T, table []*op.Def, cases []Case) {
 				t.Fatal(err)
 			}
 			for i, w := range c.Want {
-				if err := Compare(out[i], w, c.Tol, c.Tol); err != nil {
+				if _, err := compare.Values(out[i], w, compare.Tol{Rel: c.Tol, Abs: c.Tol}); err != nil {
 					t.Errorf("output %d: %v", i, err)
 				}
 			}
 		})
 	}
-}
-
-func contains(s, sub string) bool {
-	for i := 0; i+len(sub) <= len(s); i++ {
-		if s[i:i+len(sub)] == sub {
-			return true
-		}
-	}
-	return false
-}
-
-// Compare reports the first difference between got and want: types and shapes
-// must be equal, numbers |got-want| <= atol + rtol*|want|, NaN equals NaN.
-func Compare(got, want tensor.Value, rtol, atol float64) error {
-	switch w := want.(type) {
-	case *tensor.Tensor:
-		g, ok := got.(*tensor.Tensor)
-		if !ok {
-			return fmt.Errorf("got %s, want %s", tensor.Describe(got), tensor.Describe(want))
-		}
-		return compareTensor(g, w, rtol, atol)
-	case *tensor.Sequence:
-		g, ok := got.(*tensor.Sequence)
-		if !ok || len(g.Items) != len(w.Items) {
-			return fmt.Errorf("got %s, want %s", tensor.Describe(got), tensor.Describe(want))
-		}
-		for i := range w.Items {
-			if err := Compare(g.Items[i], w.Items[i], rtol, atol); err != nil {
-				return fmt.Errorf("item %d: %w", i, err)
-			}
-		}
-	case *tensor.Map:
-		g, ok := got.(*tensor.Map)
-		if !ok {
-			return fmt.Errorf("got %s, want %s", tensor.Describe(got), tensor.Describe(want))
-		}
-		if err := Compare(g.Keys, w.Keys, 0, 0); err != nil {
-			return fmt.Errorf("keys: %w", err)
-		}
-		return Compare(g.Values, w.Values, rtol, atol)
-	case *tensor.Optional:
-		g, ok := got.(*tensor.Optional)
-		if !ok || (g.Value == nil) != (w.Value == nil) {
-			return fmt.Errorf("got %s, want %s", tensor.Describe(got), tensor.Describe(want))
-		}
-		if w.Value != nil {
-			return Compare(g.Value, w.Value, rtol, atol)
-		}
-	}
-	return nil
-}
-
-func compareTensor(g, w *tensor.Tensor, rtol, atol float64) error {
-	if g.DType() != w.DType() || !tensor.SameShape(g.Shape(), w.Shape()) {
-		return fmt.Errorf("got %v, want %v", g, w)
-	}
-	for i := range w.Len() {
-		if w.DType() == tensor.String {
-			if g.Str(i) != w.Str(i) {
-				return fmt.Errorf("element %d is %q, want %q", i, g.Str(i), w.Str(i))
-			}
-			continue
-		}
-		a, b := g.ComplexAt(i), w.ComplexAt(i)
-		if !near(real(a), real(b), rtol, atol) || !near(imag(a), imag(b), rtol, atol) {
-			return fmt.Errorf("element %d is %v, want %v", i, a, b)
-		}
-		if c := w.DType().Class(); (c == tensor.ClassInt || c == tensor.ClassUint) && rtol == 0 && atol == 0 && g.UintAt(i) != w.UintAt(i) {
-			return fmt.Errorf("element %d is %v, want %v", i, g.IntAt(i), w.IntAt(i))
-		}
-	}
-	return nil
-}
-
-func near(a, b, rtol, atol float64) bool {
-	if a == b || math.IsNaN(a) && math.IsNaN(b) {
-		return true
-	}
-	return math.Abs(a-b) <= atol+rtol*math.Abs(b) && !math.IsInf(a, 0) && !math.IsInf(b, 0)
 }
