@@ -144,8 +144,7 @@ func b2i(b bool) int {
 // FloatToSmall rounds x to the nearest value of dt, ties to even. Out of range
 // it gives the largest finite value if saturate is set, else the type's
 // infinity or NaN (ONNX Cast, tables of float8 conversion). float4e2m1 always
-// saturates, and NaN becomes the pattern of the largest value, as in
-// ONNX's reference. For float8e8m0 see FloatToE8M0.
+// saturates, and NaN becomes -0, as in ONNX's cases since 1.19 (before, 6). For float8e8m0 see FloatToE8M0.
 func FloatToSmall(dt DType, x float64, saturate bool) uint8 {
 	if dt == Float8E8M0 {
 		return FloatToE8M0(x, saturate, "up")
@@ -157,7 +156,7 @@ func FloatToSmall(dt DType, x float64, saturate bool) uint8 {
 	}
 	if math.IsNaN(x) {
 		if f.nan == 0 {
-			return uint8(f.max)
+			return 1 << (f.e + f.m)
 		}
 		if f.uz {
 			return uint8(f.nan)
@@ -185,9 +184,9 @@ func FloatToSmall(dt DType, x float64, saturate bool) uint8 {
 
 // FloatToE8M0 converts to an unsigned power of two. Rounding is "up", "down"
 // or "nearest" (ties up), as Cast's attribute round_mode names it. Zero and
-// what lies below the range give the smallest value, 2^-127; what lies above
-// gives the largest if saturate is set, else NaN (0xff). NaN and infinities
-// that don't saturate are 0xff.
+// what lies below the range give the smallest value, 2^-127, and what lies
+// above, infinities too, the largest; if saturate is not set both give NaN
+// (0xff), as in Cast-24's table. The sign is dropped.
 func FloatToE8M0(x float64, saturate bool, round string) uint8 {
 	if math.IsNaN(x) {
 		return 0xff
@@ -199,8 +198,12 @@ func FloatToE8M0(x float64, saturate bool, round string) uint8 {
 		}
 		return 0xff
 	}
+	low := uint8(0)
+	if !saturate {
+		low = 0xff
+	}
 	if a == 0 {
-		return 0
+		return low
 	}
 	f, e := math.Frexp(a)
 	e-- // a = 2f * 2^e, 2f in [1, 2)
@@ -216,7 +219,7 @@ func FloatToE8M0(x float64, saturate bool, round string) uint8 {
 	}
 	switch {
 	case e < -127:
-		return 0
+		return low
 	case e > 127:
 		if saturate {
 			return 0xfe

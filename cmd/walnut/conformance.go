@@ -203,3 +203,15 @@ func (t *tally) print(w io.Writer) {
 	}
 	fmt.Fprintf(w, "%d of %d cases pass (%.2f %%)\n", t.passed, t.total, pct)
 }
+
+// jsonFloat32 is jsonFloat with the digits of a float32.
+type jsonFloat32 float32
+
+// MarshalJSON implements json.Marshaler.
+func (x jsonFloat32) MarshalJSON() ([]byte, error) {
+	f := float64(x)
+	if math.IsNaN(f) || math.IsInf(f, 0) {
+		return json.Marshal(fmt.Sprint(f))
+	}
+	return json.Marshal(float32(x))
+}

@@ -160,7 +160,7 @@ func drawMotion(w io.Writer, x []float32, dims []int) {
 			lo, hi = min(lo, v), max(hi, v)
 		}
 		fmt.Fprintf(w, "  acc %c ", 'x'+rune(c))
-		for i := 0; i < n; i += max(1, n/60) {
+		for i := 0; i < n; i += (n + 59) / 60 {
 			k := 0
 			if hi > lo {
 				k = int((ch[i] - lo) / (hi - lo) * float32(len(bars)-1))

@@ -31,8 +31,3 @@ func MapBeneath(dir, rel string) (*Source, error) {
 	}
 	return MapFile(f)
 }
-
-// symlinkError says what a path runs into.
-func symlinkError(part string) error {
-	return fmt.Errorf("%w: %q is a symbolic link", ErrLink, part)
-}

@@ -30,7 +30,7 @@ func openBeneath(dir, rel string) (*os.File, error) {
 			return nil, err
 		}
 		if m := last.Mode(); m&(os.ModeSymlink|os.ModeIrregular) != 0 {
-			return nil, symlinkError(p)
+			return nil, fmt.Errorf("%w: %q is a symbolic link", ErrLink, p)
 		}
 	}
 	if !last.Mode().IsRegular() {

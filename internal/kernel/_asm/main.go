@@ -23,7 +23,7 @@ func main() {
 	for _, pkg := range []struct {
 		name string
 		gen  func() (asm, decl string)
-	}{{"vec", vecPackage}, {"gemm", gemmPackage}} {
+	}{{"vec", vecPackage}, {"gemm", gemmPackage}, {"conv", convPackage}} {
 		asm, decl := pkg.gen()
 		asm = "//go:build !purego\n\n#include \"textflag.h\"\n" + asm
 		decl = "//go:build !purego\n\npackage " + pkg.name + "\n" + decl

@@ -130,9 +130,11 @@ func (l *layout) tailWidth(cols int) int {
 const (
 	directKC  = 2048    // rows of B for kernels that read it in place
 	blockRows = 96      // rows of A for a packed B
-	freshRows = 192     // rows of A for a B that each chunk packs anew
+	freshRows = 384     // rows of A for a B that each chunk packs anew
 	taskWork  = 1 << 20 // operations that are worth a chunk of their own
 	maxTasks  = 64      // no more chunks than that are made smaller than they need to be
+	minFresh  = 64      // rows that pay for packing a piece of B
+	fewTasks  = 16      // how many chunks are worth packing pieces of B more than once
 )
 
 // Plan is a prepared product. It is immutable and serves concurrent runs.
@@ -196,7 +198,11 @@ func (p *Plan) split(maxRows int) {
 	for count() < want && p.group > 1 {
 		p.group = (p.group + 1) / 2
 	}
-	for count() < want && !p.direct && p.M/(2*p.blocks) >= 2*unit {
+	least := 2 * unit
+	if p.B != IsPacked {
+		least, want = minFresh, min(want, fewTasks)
+	}
+	for count() < want && !p.direct && p.M/(2*p.blocks) >= least {
 		p.blocks *= 2
 	}
 	p.groups = (p.panels + p.group - 1) / p.group

@@ -145,10 +145,10 @@ func (o *onnxAttention) Eval(e *op.Eval) error {
 	if err := a.check(); err != nil {
 		return err
 	}
-	if a.k, err = join(e, 1, e.In(4), k); err != nil {
+	if a.k, err = join(e, 1, e.In(1).DType(), e.In(4), k); err != nil {
 		return err
 	}
-	if a.v, err = join(e, 2, e.In(5), v); err != nil {
+	if a.v, err = join(e, 2, e.In(2).DType(), e.In(5), v); err != nil {
 		return err
 	}
 	a.qscale = sqrtScale(o.scale, o.ownScale, q.d)

@@ -30,8 +30,8 @@ func output(e *op.Eval, i int, dt tensor.DType, dims ...int) (*tensor.Tensor, er
 }
 
 // join writes past [B,N,P,H] (nil for none) and the vectors of cur behind it to
-// output out, a tensor [B,N,P+L,H], and returns it.
-func join(e *op.Eval, out int, past *tensor.Tensor, cur heads) (heads, error) {
+// output out, a tensor [B,N,P+L,H] of type dt, and reads that.
+func join(e *op.Eval, out int, dt tensor.DType, past *tensor.Tensor, cur heads) (heads, error) {
 	p := 0
 	if past != nil {
 		s := past.Shape()
@@ -42,29 +42,23 @@ func join(e *op.Eval, out int, past *tensor.Tensor, cur heads) (heads, error) {
 	} else if !e.Wants(out) {
 		return cur, nil
 	}
-	t, err := output(e, out, cur.t.DType(), cur.b, cur.n, p+cur.s, cur.d)
+	t, err := output(e, out, dt, cur.b, cur.n, p+cur.s, cur.d)
 	if err != nil {
 		return heads{}, err
 	}
-	fill(t, past, p, cur)
+	if past != nil {
+		fill(bnsh(t), 0, bnsh(past), p)
+	}
+	fill(bnsh(t), p, cur, cur.s)
 	return bnsh(t), nil
 }
 
-// fill writes the first p vectors of each head of past and then those of cur to
-// t [B,N,M,H], whose M is at least p + cur.s; past may have any length >= p.
-func fill(t, past *tensor.Tensor, p int, cur heads) {
-	if t.Len() == 0 {
-		return
-	}
-	m, d := t.Shape()[2], cur.d
-	for b := range cur.b {
-		for h := range cur.n {
-			o := (b*cur.n + h) * m * d
-			if past != nil {
-				copyElems(t, o, past, (b*cur.n+h)*past.Shape()[2]*d, p*d)
-			}
-			for s := range cur.s {
-				copyElems(t, o+(p+s)*d, cur.t, cur.off+b*cur.sb+h*cur.sh+s*cur.ss, d)
+// fill copies the first n vectors of each head of src to dst, from position at on.
+func fill(dst heads, at int, src heads, n int) {
+	for b := range src.b {
+		for h := range src.n {
+			for s := range n {
+				copyElems(dst.t, dst.off+b*dst.sb+h*dst.sh+(at+s)*dst.ss, src.t, src.off+b*src.sb+h*src.sh+s*src.ss, src.d)
 			}
 		}
 	}

@@ -108,9 +108,11 @@ type attention struct {
 	// round and soft round like the elements' type and like the type in which
 	// softmax is computed; nil = not before the end.
 	round, soft func(float64) float64
+	// remap, if set, gives the batch from which the vectors of key s are read.
+	remap func(b, s int) int
 	// observe, if set, sees each row at each stage.
 	observe func(stage, b, h, i int, row []float64)
-	// probs, if set, may replace the probabilities.
+	// out receives the output rows.
 	out func(b, h, i int, row []float64)
 }
 
@@ -184,8 +186,12 @@ func (a *attention) run(e *op.Eval) error {
 func (a *attention) load(w *buffers, b, h int) {
 	d, dv := a.k.d, a.v.d
 	for s := range a.k.s {
-		a.k.row(w.k[s*d:(s+1)*d], b, h, s)
-		a.v.row(w.v[s*dv:(s+1)*dv], b, h, s)
+		from := b
+		if a.remap != nil {
+			from = a.remap(b, s)
+		}
+		a.k.row(w.k[s*d:(s+1)*d], from, h, s)
+		a.v.row(w.v[s*dv:(s+1)*dv], from, h, s)
 	}
 	if a.kscale != 1 {
 		for i, x := range w.k {
@@ -194,8 +200,8 @@ func (a *attention) load(w *buffers, b, h int) {
 	}
 }
 
-// one computes the output of query i of head h.
-func (a *attention) one(w *buffers, b, h, i int) {
+// scores sets w.row to the scaled products of query i of head h with the keys loaded.
+func (a *attention) scores(w *buffers, b, h, i int) {
 	a.q.row(w.q, b, h, i)
 	for j, x := range w.q {
 		w.q[j] = roundTo(a.round, x*a.qscale)
@@ -209,6 +215,25 @@ func (a *attention) one(w *buffers, b, h, i int) {
 		}
 		w.row[j] = roundTo(a.round, s)
 	}
+}
+
+// weigh sets w.out to the sum of the values loaded, weighted by w.row.
+func weigh(w *buffers) {
+	clear(w.out)
+	dv := len(w.out)
+	for j, p := range w.row {
+		if p == 0 {
+			continue
+		}
+		for c, x := range w.v[j*dv:][:dv] {
+			w.out[c] += p * x
+		}
+	}
+}
+
+// one computes the output of query i of head h.
+func (a *attention) one(w *buffers, b, h, i int) {
+	a.scores(w, b, h, i)
 	a.see(stageRaw, b, h, i, w.row)
 	if a.softcap != 0 {
 		for j, x := range w.row {
@@ -238,16 +263,7 @@ func (a *attention) one(w *buffers, b, h, i int) {
 		w.row[j] = roundTo(a.round, x)
 	}
 	a.see(stageProb, b, h, i, w.row)
-	clear(w.out)
-	dv := len(w.out)
-	for j, p := range w.row {
-		if p == 0 {
-			continue
-		}
-		for c, x := range w.v[j*dv:][:dv] {
-			w.out[c] += p * x
-		}
-	}
+	weigh(w)
 	a.out(b, h, i, w.out)
 }
 

@@ -7,4 +7,16 @@ import "github.com/walnut-ai/walnut/internal/op"
 // Table lists the operators of this package.
 var Table = []*op.Def{
 	attentionDef,
+	decoderMultiDef,
+	decoderSelfDef,
+	msAttentionDef,
+	multiHeadDef,
+	packedAttentionDef,
+	packedMultiHeadDef,
+	qAttentionDef,
+	flexDef,
+	linearDef,
+	msLinearDef,
+	msRotaryDef,
+	rotaryDef,
 }

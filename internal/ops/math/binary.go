@@ -322,6 +322,20 @@ func (o *compare) Eval(e *op.Eval) error {
 
 // test returns the comparison of element i of a with element j of b.
 func (o *compare) test(a, b *tensor.Tensor) (func(i, j int) bool, error) {
+	switch a.DType() {
+	case tensor.Float32:
+		av, errA := tensor.Data[float32](a)
+		bv, errB := tensor.Data[float32](b)
+		if errA == nil && errB == nil {
+			return func(i, j int) bool { return o.f(float64(av[i]), float64(bv[j])) }, nil
+		}
+	case tensor.Int64:
+		av, errA := tensor.Data[int64](a)
+		bv, errB := tensor.Data[int64](b)
+		if errA == nil && errB == nil {
+			return func(i, j int) bool { return o.i(av[i], bv[j]) }, nil
+		}
+	}
 	switch a.DType().Class() {
 	case tensor.ClassInt:
 		return func(i, j int) bool { return o.i(a.IntAt(i), b.IntAt(j)) }, nil

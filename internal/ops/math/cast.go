@@ -99,7 +99,9 @@ func (o *cast) Eval(e *op.Eval) error {
 	case x.DType() == tensor.String:
 		return o.parseAll(x, y)
 	}
-	o.numbers(x, y)
+	if f := fastCasts[[2]tensor.DType{x.DType(), to}]; f == nil || !f(x, y) {
+		o.numbers(x, y)
+	}
 	return nil
 }
 

@@ -129,6 +129,22 @@ func (z *zip) floats(y, a, b *tensor.Tensor, k, n, i, j, si, sj int) {
 }
 
 func (z *zip) ints(y, a, b *tensor.Tensor, k, n, i, j, si, sj int) error {
+	if a.DType() == tensor.Int64 && b.DType() == tensor.Int64 && y.DType() == tensor.Int64 {
+		av, errA := tensor.Data[int64](a)
+		bv, errB := tensor.Data[int64](b)
+		yv, errY := tensor.Data[int64](y)
+		if errA == nil && errB == nil && errY == nil {
+			for o := range yv[k : k+n] {
+				v, err := z.i(av[i], bv[j])
+				if err != nil {
+					return err
+				}
+				yv[k+o] = v
+				i, j = i+si, j+sj
+			}
+			return nil
+		}
+	}
 	for o := k; o < k+n; o++ {
 		v, err := z.i(a.IntAt(i), b.IntAt(j))
 		if err != nil {

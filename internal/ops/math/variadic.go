@@ -84,6 +84,9 @@ func (o *variadic) Eval(e *op.Eval) error {
 	if err != nil {
 		return err
 	}
+	if done, err := o.float32s(y, in, dims, shapes); done || err != nil {
+		return err
+	}
 	cl := in[0].DType().Class()
 	return broadcastRuns(dims, shapes, func(k, n int, off, step []int) error {
 		for p := range n {
@@ -99,6 +102,33 @@ func (o *variadic) Eval(e *op.Eval) error {
 				}
 				y.SetFloatAt(k+p, v)
 			}
+		}
+		return nil
+	})
+}
+
+// float32s is the fast way for float32; it reports false for other types.
+func (o *variadic) float32s(y *tensor.Tensor, in []*tensor.Tensor, dims []int, shapes [][]int) (bool, error) {
+	dst, err := tensor.Data[float32](y)
+	if err != nil {
+		return false, nil
+	}
+	src := make([][]float32, len(in))
+	for j, t := range in {
+		if src[j], err = tensor.Data[float32](t); err != nil {
+			return false, nil
+		}
+	}
+	return true, broadcastRuns(dims, shapes, func(k, n int, off, step []int) error {
+		for p := range n {
+			v := float64(src[0][off[0]+p*step[0]])
+			for j := 1; j < len(src); j++ {
+				v = o.f(v, float64(src[j][off[j]+p*step[j]]))
+			}
+			if o.mean {
+				v /= float64(len(src))
+			}
+			dst[k+p] = float32(v)
 		}
 		return nil
 	})

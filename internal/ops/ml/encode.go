@@ -98,6 +98,9 @@ func newLabelEncoder(a *op.Args) (op.Op, error) {
 		return nil, fmt.Errorf("%d keys for %d values", keys.Len(), values.Len())
 	}
 	o := &labelEncoder{keys: newIndex(keys), values: values}
+	if a.Version < 4 {
+		o.keys.nan = -1 // NaN as a key came with version 4
+	}
 	o.def, err = defaultOf(a, values.DType())
 	return o, err
 }

@@ -34,7 +34,8 @@ func (l *linear) scores(dst []float64, x *tensor.Tensor, i, f int) {
 // the scores after the transform.
 type linearClassifier struct {
 	linear
-	labels labels
+	labels  labels
+	unnamed bool // no labels are given: they are 0 and 1
 }
 
 var linearClassifierDef = &op.Def{Domain: domain, Name: "LinearClassifier", New: func(a *op.Args) (op.Op, error) {
@@ -57,7 +58,7 @@ var linearClassifierDef = &op.Def{Domain: domain, Name: "LinearClassifier", New:
 			return nil, err
 		}
 	}
-	if o.labels.len() == 0 {
+	if o.unnamed = o.labels.len() == 0; o.unnamed {
 		o.labels.ints = []int64{0, 1}
 	}
 	return o, nil
@@ -73,7 +74,7 @@ func (o *linearClassifier) check(n int) error {
 }
 
 func (o *linearClassifier) width(n int) int {
-	if n == 1 && o.labels.len() == 2 {
+	if n == 1 && o.labels.len() == 2 && !o.unnamed {
 		return 2
 	}
 	return n

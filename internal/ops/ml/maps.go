@@ -1,7 +1,10 @@
 package ml
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -210,7 +213,8 @@ func (o *dictVectorizer) Eval(e *op.Eval) error {
 	return nil
 }
 
-// zipMap is ZipMap: each row becomes a map from labels to its elements.
+// zipMap is ZipMap: each row becomes a map from labels, in ascending order, to
+// its elements.
 type zipMap struct {
 	labels labels
 	keys   *tensor.Tensor
@@ -237,16 +241,15 @@ var zipMapDef = &op.Def{Domain: domain, Name: "ZipMap", New: func(a *op.Args) (o
 	return o, nil
 }}
 
-func distinct[K comparable](l []K) (keys []K, last []int) {
+// distinct returns the keys in ascending order, each with its last position.
+func distinct[K cmp.Ordered](l []K) (keys []K, last []int) {
 	at := map[K]int{}
 	for i, k := range l {
-		p, ok := at[k]
-		if !ok {
-			at[k] = len(keys)
-			keys, last = append(keys, k), append(last, i)
-			continue
-		}
-		last[p] = i
+		at[k] = i
+	}
+	keys = slices.Sorted(maps.Keys(at))
+	for _, k := range keys {
+		last = append(last, at[k])
 	}
 	return keys, last
 }

@@ -1,6 +1,7 @@
 package ml
 
 import (
+	"compress/gzip"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -15,7 +16,7 @@ import (
 	"github.com/walnut-ai/walnut/tensor"
 )
 
-// goldenTensor is a value of testdata/ort.json.
+// goldenTensor is a value of testdata/ort.json.gz.
 type goldenTensor struct {
 	DType   string
 	Shape   []int
@@ -118,16 +119,17 @@ func (g golden) attrs(t *testing.T) []graph.Attr {
 
 // TestORT compares with what ONNX Runtime 1.32 computed (testdata/make.py).
 func TestORT(t *testing.T) {
-	name := "testdata/ort.json"
-	if s := os.Getenv("ORT_JSON"); s != "" {
-		name = s
+	f, err := os.Open("testdata/ort.json.gz")
+	if err != nil {
+		t.Fatal(err)
 	}
-	b, err := os.ReadFile(name)
+	defer f.Close()
+	z, err := gzip.NewReader(f)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var l []golden
-	if err := json.Unmarshal(b, &l); err != nil {
+	if err := json.NewDecoder(z).Decode(&l); err != nil {
 		t.Fatal(err)
 	}
 	cat := op.NewCatalog(Table)

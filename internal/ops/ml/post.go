@@ -35,7 +35,7 @@ type second uint8
 const (
 	secondNone       second = iota // it stays one
 	secondComplement               // 1-s, s: a probability
-	secondNegative                 // -s, s, or the logistic of both: a margin
+	secondNegative                 // -s, s: a margin
 )
 
 // apply transforms the scores of one row in place. A single score is only
@@ -58,15 +58,16 @@ func (p post) apply(s []float64) {
 	}
 }
 
-// pair returns the two scores of a binary model with the one score s.
+// pair returns the two scores of a binary model with the one score s; LOGISTIC
+// takes it for a margin in any case.
 func (p post) pair(s float64, how second) (float64, float64) {
 	switch {
 	case p == postProbit:
 		return probit(1 - s), probit(s)
-	case how == secondComplement:
-		return 1 - s, s
 	case p == postLogistic:
 		return logistic(-s), logistic(s)
+	case how == secondComplement:
+		return 1 - s, s
 	}
 	return -s, s
 }

@@ -358,22 +358,24 @@ func (o *svmClassifier) dot(r, c int, ks []float64) float64 {
 }
 
 // couple turns the scores of pairs into probabilities of classes: Platt's
-// sigmoid for each pair, then pairwise coupling, iterated as libsvm does.
+// sigmoid for each pair, then pairwise coupling, iterated as libsvm does. In
+// float32, as ONNX Runtime has it: the iteration stops early, and where it does
+// depends on the rounding.
 func (o *svmClassifier) couple(s []float64) []float64 {
 	n := o.labels.len()
-	r := make([]float64, n*n)
+	r := make([]float32, n*n)
 	k := 0
 	for i := range n {
 		for j := i + 1; j < n; j++ {
-			v := 1 - logistic(s[k]*float64(o.probA[k])+float64(o.probB[k]))
+			v := float32(1 - logistic(s[k]*float64(o.probA[k])+float64(o.probB[k])))
 			v = min(max(v, 1e-7), 1-1e-7)
 			r[i*n+j], r[j*n+i] = v, 1-v
 			k++
 		}
 	}
-	q, qp, p := make([]float64, n*n), make([]float64, n), make([]float64, n)
+	q, qp, p := make([]float32, n*n), make([]float32, n), make([]float32, n)
 	for i := range n {
-		p[i] = 1 / float64(n)
+		p[i] = 1 / float32(n)
 		for j := range n {
 			if j != i {
 				q[i*n+i] += r[j*n+i] * r[j*n+i]
@@ -382,7 +384,7 @@ func (o *svmClassifier) couple(s []float64) []float64 {
 		}
 	}
 	for range 100 {
-		pqp := 0.0
+		pqp := float32(0)
 		for i := range n {
 			qp[i] = 0
 			for j := range n {
@@ -390,11 +392,11 @@ func (o *svmClassifier) couple(s []float64) []float64 {
 			}
 			pqp += p[i] * qp[i]
 		}
-		worst := 0.0
+		worst := float32(0)
 		for i := range n {
-			worst = max(worst, math.Abs(qp[i]-pqp))
+			worst = max(worst, float32(math.Abs(float64(qp[i]-pqp))))
 		}
-		if worst < 0.005/float64(n) {
+		if worst < 0.005/float32(n) {
 			break
 		}
 		for i := range n {
@@ -407,5 +409,9 @@ func (o *svmClassifier) couple(s []float64) []float64 {
 			}
 		}
 	}
-	return p
+	out := make([]float64, n)
+	for i, v := range p {
+		out[i] = float64(v)
+	}
+	return out
 }

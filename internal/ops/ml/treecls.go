@@ -135,8 +135,13 @@ func (o *treeClassifier) two(sc []score, out []float64, single32 bool) int {
 		how = secondNegative
 		one = !sc[1].has
 	}
+	for j := range sc { // a class without votes has no score, whatever its base value
+		if !sc[j].has {
+			sc[j].v = 0
+		}
+	}
 	pos := sc[0].v
-	if sc[1].has && !one {
+	if sc[1].has {
 		pos = sc[1].v
 	}
 	if single32 {
@@ -166,5 +171,8 @@ func (o *treeClassifier) two(sc []score, out []float64, single32 bool) int {
 		return class
 	}
 	out[0], out[1] = o.post.pair(sc[0].v, how)
+	if o.post == postProbit { // the score is that of class 0
+		out[0], out[1] = out[1], out[0]
+	}
 	return class
 }

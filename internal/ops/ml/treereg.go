@@ -85,6 +85,9 @@ func (o *treeRegressor) Eval(e *op.Eval) error {
 			if len(o.base) > 0 {
 				s.v += o.base[j]
 			}
+			if k > 1 && !s.has {
+				s.v = 0 // no leaf voted: not even the base value counts in ONNX Runtime
+			}
 			out[j] = s.v
 		}
 		o.post.apply(out)

@@ -53,7 +53,7 @@ func (m *mover) read(t *tensor.Tensor) ([]byte, error) {
 		return c, nil
 	}
 	n := t.Len()
-	if n >= 1<<31-m.next {
+	if int64(n)+int64(m.next) >= 1<<31 {
 		return nil, fmt.Errorf("too many strings")
 	}
 	for i := range n {

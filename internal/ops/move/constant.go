@@ -203,7 +203,11 @@ func (*rangeOp) Infer(c *op.Infer) error {
 		if n <= 256 && a.DType().IsInt() {
 			el := make([]graph.Dim, n)
 			for i := range el {
-				el[i] = graph.D(int(a.IntAt(0) + int64(i)*d.IntAt(0)))
+				v := a.IntAt(0) + int64(i)*d.IntAt(0)
+				if int64(int(v)) != v {
+					return nil
+				}
+				el[i] = graph.D(int(v))
 			}
 			c.OutElems(0, el)
 		}

@@ -1,7 +1,51 @@
-// Package move holds a family of operators.
+// Package move holds the operators that move elements without computing on
+// them: constants, views, cutting and joining, gathering and scattering.
 package move
 
 import "github.com/walnut-ai/walnut/internal/op"
 
 // Table lists the operators of this package.
-var Table = []*op.Def{}
+var Table = []*op.Def{
+	centerCropPadDef,
+	col2imDef,
+	compressDef,
+	concatDef,
+	constantDef,
+	constantOfShapeDef,
+	depthToSpaceDef,
+	expandDef,
+	expandDimsDef,
+	eyeLikeDef,
+	flattenDef,
+	gatherDef,
+	gatherElementsDef,
+	gatherNDDef,
+	identityDef,
+	msGatherNDDef,
+	msPadDef,
+	msRangeDef,
+	msTriluDef,
+	msUniqueDef,
+	nGramRepeatBlockDef,
+	nonZeroDef,
+	oneHotDef,
+	padDef,
+	rangeDef,
+	reshapeDef,
+	reverseSequenceDef,
+	scatterDef,
+	scatterElementsDef,
+	scatterNDDef,
+	shapeDef,
+	sizeDef,
+	sliceDef,
+	spaceToDepthDef,
+	splitDef,
+	squeezeDef,
+	tensorScatterDef,
+	tileDef,
+	transposeDef,
+	triluDef,
+	uniqueDef,
+	unsqueezeDef,
+}

@@ -39,8 +39,9 @@ var batchNormDef = &op.Def{Name: "BatchNormalization", New: func(a *op.Args) (op
 	}
 	o.training = stats
 	if a.Version < 7 {
-		o.training = stats && !a.Bool("is_test", false)
-		if stats && !o.training {
+		test := a.Bool("is_test", false)
+		o.training = stats && !test
+		if stats && test {
 			return nil, fmt.Errorf("outputs for statistics need is_test = 0")
 		}
 	}

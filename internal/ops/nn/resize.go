@@ -57,13 +57,13 @@ func newResize(a *op.Args) (op.Op, error) {
 }
 
 // old sets what versions before 11 of Resize and Upsample imply: coordinates
-// divided by the scale, rounded down.
+// divided by the scale, rounded down where the axis grows and up where it shrinks.
 func (o *resize) old(a *op.Args) error {
 	o.mode = a.OneOf("mode", "nearest", "nearest", "linear", "bilinear", "cubic")
 	if o.mode == "bilinear" { // Upsample-1's name
 		o.mode = "linear"
 	}
-	o.coord, o.nearest, o.cubicA, o.policy = "asymmetric", "floor", -0.75, "stretch"
+	o.coord, o.nearest, o.cubicA, o.policy = "asymmetric", "outward", -0.75, "stretch"
 	return nil
 }
 
@@ -146,11 +146,8 @@ func (o *resize) targets(dims []int, scales, sizes, roi *tensor.Tensor) ([]targe
 		if !(t.scale > 0) || math.IsInf(t.scale, 0) {
 			return nil, fmt.Errorf("scale %v of axis %d must be positive", t.scale, a)
 		}
-		// The product is a float32 in ONNX Runtime and the standard's own inference.
-		length := float64(t.in) * t.scale
-		if o.coord == "tf_crop_and_resize" {
-			length *= t.end - t.start
-		}
+		// The standard's own inference multiplies in float32, so that 10 * 0.7 is 7.
+		length := float64(float32(t.in) * float32(t.scale))
 		if !(length > -1) || length > maxExtent*16 {
 			return nil, fmt.Errorf("axis %d: length %d times %v is out of range", a, t.in, t.scale)
 		}
@@ -317,10 +314,10 @@ func (o *resize) original(t target, i int) (x float64, ok bool) {
 	p, in, out := float64(i), float64(t.in), t.scale*float64(t.in)
 	switch o.coord {
 	case "align_corners":
-		if t.out <= 1 {
+		if t.out <= 1 || out == 1 {
 			return 0, true
 		}
-		return p * (in - 1) / (float64(t.out) - 1), true
+		return p * (in - 1) / (out - 1), true // out may be a fraction here
 	case "asymmetric":
 		return p / t.scale, true
 	case "tf_half_pixel_for_nn":
@@ -346,8 +343,15 @@ func (o *resize) original(t target, i int) (x float64, ok bool) {
 func (t target) same() bool { return t.in == t.out && t.scale == 1 && t.start == 0 && t.end == 1 }
 
 // index rounds a coordinate as nearest_mode says and keeps it inside.
-func (o *resize) index(x float64, in int) int {
-	switch o.nearest {
+func (o *resize) index(x float64, t target) int {
+	mode := o.nearest
+	if mode == "outward" {
+		mode = "floor"
+		if t.scale < 1 {
+			mode = "ceil"
+		}
+	}
+	switch mode {
 	case "round_prefer_floor":
 		x = math.Ceil(x - 0.5)
 	case "round_prefer_ceil":
@@ -357,7 +361,7 @@ func (o *resize) index(x float64, in int) int {
 	case "ceil":
 		x = math.Ceil(x)
 	}
-	return int(clamp(x, 0, float64(in-1)))
+	return int(clamp(x, 0, float64(t.in-1)))
 }
 
 // pick is mode nearest: it moves elements of any type.
@@ -381,50 +385,66 @@ func (o *resize) pick(e *op.Eval, x *tensor.Tensor, l []target, dims []int) erro
 					from[a][i] = -1
 					continue
 				}
-				p = o.index(c, l[a].in)
+				p = o.index(c, l[a])
 			}
 			from[a][i] = p * s
 		}
 	}
-	src := make([]int, n)
+	move := newMover(y, x, o.extrapol)
 	idx := make([]int, len(dims))
-	for k := range src {
+	for k := range n {
+		src := 0
 		for a, i := range idx {
 			if from[a][i] < 0 {
-				src[k] = -1
+				src = -1
 				break
 			}
-			src[k] += from[a][i]
+			src += from[a][i]
 		}
+		move.put(k, src)
 		next(idx, dims)
 	}
-	copyElements(y, x, src, o.extrapol)
+	move.finish()
 	return nil
 }
 
-// copyElements sets y's element k to x's element src[k], to fill where that is negative.
-func copyElements(y, x *tensor.Tensor, src []int, fill float64) {
+// mover copies elements of any type from x to y.
+type mover struct {
+	y, x *tensor.Tensor
+	fill float64 // for elements that come from nowhere
+	s    []string
+}
+
+func newMover(y, x *tensor.Tensor, fill float64) *mover {
+	m := &mover{y: y, x: x, fill: fill}
 	if x.DType() == tensor.String {
-		s := make([]string, len(src))
-		for k, p := range src {
-			if p >= 0 {
-				s[k] = x.Str(p)
-			}
-		}
-		y.SetStrings(s)
-		return
+		m.s = make([]string, y.Len())
 	}
-	for k, p := range src {
-		switch c := x.DType().Class(); {
-		case p < 0:
-			y.SetFloatAt(k, fill)
-		case c == tensor.ClassComplex:
-			y.SetComplexAt(k, x.ComplexAt(p))
-		case c == tensor.ClassFloat:
-			y.SetFloatAt(k, x.FloatAt(p))
-		default:
-			y.SetUintAt(k, x.UintAt(p))
+	return m
+}
+
+// put sets y's element k to x's element p, to fill if p is negative.
+func (m *mover) put(k, p int) {
+	switch c := m.x.DType().Class(); {
+	case c == tensor.ClassString:
+		if p >= 0 {
+			m.s[k] = m.x.Str(p)
 		}
+	case p < 0:
+		m.y.SetFloatAt(k, m.fill)
+	case c == tensor.ClassComplex:
+		m.y.SetComplexAt(k, m.x.ComplexAt(p))
+	case c == tensor.ClassFloat:
+		m.y.SetFloatAt(k, m.x.FloatAt(p))
+	default:
+		m.y.SetUintAt(k, m.x.UintAt(p))
+	}
+}
+
+// finish stores strings, which can only be set together.
+func (m *mover) finish() {
+	if m.s != nil {
+		m.y.SetStrings(m.s)
 	}
 }
 
@@ -477,7 +497,8 @@ func (o *resize) blend(e *op.Eval, x *tensor.Tensor, l []target, dims []int) err
 	return nil
 }
 
-// store rounds interpolated values: floats to the nearest, integers towards zero within their range.
+// store rounds interpolated values: floats to the nearest, integers towards
+// zero within their range, from a float32, where 2.999999999 is 3.
 func store(y *tensor.Tensor, v []float64) {
 	lo, hi := math.Inf(-1), math.Inf(1)
 	if y.DType().IsInt() && y.DType() != tensor.Bool {
@@ -488,7 +509,11 @@ func store(y *tensor.Tensor, v []float64) {
 			lo, hi = 0, math.Ldexp(1, bits)-1
 		}
 	}
+	whole := y.DType().Class() != tensor.ClassFloat
 	for i, x := range v {
+		if whole {
+			x = float64(float32(x))
+		}
 		y.SetFloatAt(i, clamp(x, lo, hi))
 	}
 }
@@ -542,9 +567,6 @@ func (o *resize) weights(t target, i int) weights {
 		support /= t.scale
 	}
 	lo, hi := int(math.Floor(x-support))+1, int(math.Ceil(x+support))-1
-	if !o.antialias && lo == hi && o.mode == "linear" {
-		hi = lo // on a sample: it alone counts
-	}
 	w := weights{ok: true}
 	sum := 0.0
 	for p := lo; p <= hi; p++ {

@@ -1,10 +1,10 @@
-"""Writes ort.json: random nodes of ai.onnx.ml with what ONNX Runtime computes for them.
+"""Writes ort.json.gz: random nodes of ai.onnx.ml with what ONNX Runtime computes for them.
 
-    python make.py OUT.json [SEED [COUNT]]
+    python make.py OUT.json.gz [SEED [COUNT]]
 
 Needs onnx, onnxruntime, numpy.
 """
-import base64, json, sys
+import base64, gzip, json, sys
 import numpy as np
 import onnx
 import onnxruntime as ort
@@ -53,7 +53,7 @@ def case(op, x, opset=1, outs=1, tol=1e-5, out_types=None, **attrs):
     g = h.make_graph([node], "g", [h.make_tensor_value_info(f"x{i}", d, v.shape) for i, (d, v) in enumerate(zip(dt, xs))],
                      [h.make_empty_tensor_value_info(f"y{i}") for i in range(outs)])
     m = h.make_model(g, opset_imports=[h.make_opsetid(ML, opset), h.make_opsetid("", 17)], ir_version=10)
-    c = {"op": op, "opset": opset, "attrs": [attr(k, v) for k, v in attrs.items()], "tol": tol}
+    c = {"op": op, "opset": opset, "attrs": [attr(k, v) for k, v in attrs.items()], "tol": 2e-3 if attrs.get("post_transform") in ("PROBIT", 4) else tol}
     c["inputs"] = [dump(v) for v in xs]
     try:
         s = ort.InferenceSession(m.SerializeToString(), providers=["CPUExecutionProvider"])
@@ -102,8 +102,8 @@ def svm():
         for post in POST:
             for n in (2, 3, 4):
                 for prob in (0, 1):
-                    if post == "PROBIT" and not prob:
-                        continue
+                    if post == "PROBIT":
+                        continue  # probabilities near 0 and 1: float32 decides
                     per = [int(v) for v in rng.integers(1, 4, size=n)]
                     t, f, pairs = sum(per), 3, n * (n - 1) // 2
                     l = classes(n, rng.integers(2))
@@ -191,8 +191,8 @@ def trees():
                 for strings in (0, 1):
                     for one in ((None,) if n > 2 else (None, 0, 1)):
                         for pos in (False, True):
-                            if post == "PROBIT" and (not pos or one is not None):
-                                continue
+                            if post == "PROBIT" and (not pos or n == 2):
+                                continue  # with two classes ONNX Runtime leaves a score unset
                             l = classes(n, strings) if one is not None or n > 2 or strings else {"i": [0, 1]}
                             t = Tree(3, 3, 3, ALL[:1], n, False, pos, one)
                             b = int(rng.integers(3)) if post != "PROBIT" else 0
@@ -217,7 +217,8 @@ def trees5():
     for dt in (np.float32, np.float64):
         for n in (1, 2):
             for agg in range(4):
-                for post in range(5) if agg == 1 else (0,):
+                # 1 and 2 are left out: ONNX Runtime takes LOGISTIC for SOFTMAX and the reverse
+                for post in (0, 3, 4) if agg == 1 else (0,):
                     x = rng.integers(-2, 5, size=(6, 2)).astype(dt)
                     w = np.abs(rng.normal(size=4)).astype(dt) * dt(.2 if post == 4 else 1)
                     case("TreeEnsemble", [x], opset=5, n_targets=n, aggregate_function=agg, post_transform=post, tree_roots=[0, 1],
@@ -265,6 +266,6 @@ for f in (linear, svm, trees, trees5):
     for _ in range(COUNT):
         f()
 small()
-with open(sys.argv[1], "w") as f:
-    f.write("[\n" + ",\n".join(json.dumps(c) for c in cases) + "\n]\n")
+with gzip.GzipFile(sys.argv[1], "wb", mtime=0) as f:
+    f.write(("[\n" + ",\n".join(json.dumps(c) for c in cases) + "\n]\n").encode())
 print(len(cases), "cases", file=sys.stderr)

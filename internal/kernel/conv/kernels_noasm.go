@@ -1,0 +1,6 @@
+//go:build !amd64 || purego
+
+package conv
+
+// tapsFast says that there is no assembly here.
+func tapsFast(*tapArgs) bool { return false }

@@ -1,0 +1,212 @@
+package walnut_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/walnut-ai/walnut"
+	"github.com/walnut-ai/walnut/internal/compare"
+	"github.com/walnut-ai/walnut/internal/testutil"
+	"github.com/walnut-ai/walnut/tensor"
+)
+
+// sharedModel is a line of the index of the collection of models with goldens
+// by ONNX Runtime.
+type sharedModel struct {
+	name string
+	tol  compare.Tol
+}
+
+func sharedModels(t testing.TB) (string, []sharedModel) {
+	dir := testutil.Shared(t, "models")
+	f, err := os.Open(filepath.Join(dir, "index.tsv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	var l []sharedModel
+	col := map[string]int{}
+	s := bufio.NewScanner(f)
+	s.Buffer(nil, 1<<20)
+	for s.Scan() {
+		c := strings.Split(s.Text(), "\t")
+		if len(col) == 0 {
+			for i, h := range c {
+				col[h] = i
+			}
+			continue
+		}
+		num := func(h string) float64 {
+			x, err := strconv.ParseFloat(c[col[h]], 64)
+			if err != nil {
+				t.Fatalf("%s: %s: %v", c[0], h, err)
+			}
+			return x
+		}
+		l = append(l, sharedModel{c[0], compare.Tol{Rel: num("rtol"), Abs: num("atol")}})
+	}
+	return dir, l
+}
+
+// readShared reads stem.npy or stem.pb as the type that the model declares.
+func readShared(t testing.TB, stem, typ string) tensor.Value {
+	t.Helper()
+	if x, err := tensor.ReadNPYFile(stem + ".npy"); err == nil {
+		return x
+	} else if !os.IsNotExist(err) {
+		t.Fatalf("%s.npy: %v", stem, err)
+	}
+	b, err := os.ReadFile(stem + ".pb")
+	if err != nil {
+		t.Fatal(err)
+	}
+	kind := tensor.ProtoTensor
+	switch {
+	case strings.HasPrefix(typ, "seq("):
+		kind = tensor.ProtoSequence
+	case strings.HasPrefix(typ, "optional("):
+		kind = tensor.ProtoOptional
+	}
+	_, v, err := tensor.ParseValueProto(kind, b)
+	if err != nil {
+		t.Fatalf("%s.pb: %v", stem, err)
+	}
+	return v
+}
+
+// TestSharedModels runs every model of the collection on all its data sets and
+// streams, and compares with ONNX Runtime's outputs.
+func TestSharedModels(t *testing.T) {
+	dir, list := sharedModels(t)
+	for _, sm := range list {
+		t.Run(sm.name, func(t *testing.T) {
+			m, err := walnut.Open(filepath.Join(dir, sm.name, "model.onnx"), walnut.WithThreads(2))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer m.Close()
+			sets, _ := filepath.Glob(filepath.Join(dir, sm.name, "data_*"))
+			if len(sets) == 0 {
+				t.Fatal("no data sets")
+			}
+			for _, set := range sets {
+				runShared(t, m, set, sm.tol)
+			}
+			if _, err := os.Stat(filepath.Join(dir, sm.name, "stream_0")); err == nil {
+				streamShared(t, m, filepath.Join(dir, sm.name, "stream_0"), sm.tol)
+			}
+		})
+	}
+}
+
+func runShared(t *testing.T, m *walnut.Model, set string, tol compare.Tol) {
+	in := walnut.Values{}
+	for i, x := range m.Inputs() {
+		if !x.Optional {
+			in[x.Name] = readShared(t, filepath.Join(set, fmt.Sprintf("input_%d", i)), x.Type)
+		}
+	}
+	out, err := m.Run(context.Background(), in)
+	if err != nil {
+		t.Errorf("%s: %v", filepath.Base(set), err)
+		return
+	}
+	for i, x := range m.Outputs() {
+		want := readShared(t, filepath.Join(set, fmt.Sprintf("output_%d", i)), x.Type)
+		if d, err := compare.Values(out[x.Name], want, tol); err != nil {
+			t.Errorf("%s: output %d (%s): %v; largest difference %.3g", filepath.Base(set), i, x.Name, err, d.MaxAbs)
+		}
+	}
+}
+
+// streamShared runs the steps of a stream with a Session.
+func streamShared(t *testing.T, m *walnut.Model, dir string, tol compare.Tol) {
+	var st struct {
+		Steps int      `json:"steps"`
+		Feed  [][2]int `json:"feed_output_to_input"`
+	}
+	b, err := os.ReadFile(filepath.Join(dir, "stream.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(b, &st); err != nil {
+		t.Fatal(err)
+	}
+	ins, outs := m.Inputs(), m.Outputs()
+	pairs, state := map[string]string{}, map[int]bool{}
+	for _, p := range st.Feed {
+		pairs[outs[p[0]].Name] = ins[p[1]].Name
+		state[p[1]] = true
+	}
+	s, err := m.NewSession(walnut.WithState(pairs))
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := walnut.Values{}
+	steps := map[string]*tensor.Tensor{}
+	for i, x := range ins {
+		stem := filepath.Join(dir, fmt.Sprintf("input_%d", i))
+		if v, err := tensor.ReadNPYFile(stem + "_first.npy"); err == nil {
+			first[x.Name] = v
+			continue
+		}
+		v, err := tensor.ReadNPYFile(stem + ".npy")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if state[i] {
+			first[x.Name] = step(t, v, 0)
+		} else {
+			steps[x.Name] = v
+		}
+	}
+	if err := s.SetState(first); err != nil {
+		t.Fatal(err)
+	}
+	for k := range st.Steps {
+		in := walnut.Values{}
+		for name, v := range steps {
+			in[name] = step(t, v, k)
+		}
+		out, err := s.Run(context.Background(), in)
+		if err != nil {
+			t.Fatalf("step %d: %v", k, err)
+		}
+		carried := s.State()
+		for i, x := range outs {
+			got := out[x.Name]
+			if in, ok := pairs[x.Name]; ok {
+				got = carried[in]
+			}
+			stem := filepath.Join(dir, fmt.Sprintf("output_%d", i))
+			want, err := tensor.ReadNPYFile(stem + ".npy")
+			if err == nil {
+				want = step(t, want, k)
+			} else if k < st.Steps-1 {
+				continue
+			} else if want, err = tensor.ReadNPYFile(stem + "_last.npy"); err != nil {
+				t.Fatal(err)
+			}
+			if d, err := compare.Values(got, want, tol); err != nil {
+				t.Fatalf("step %d: output %d (%s): %v; largest difference %.3g", k, i, x.Name, err, d.MaxAbs)
+			}
+		}
+	}
+}
+
+// step returns row k of x along its first axis.
+func step(t testing.TB, x *tensor.Tensor, k int) *tensor.Tensor {
+	n := len(x.Bytes()) / x.Shape()[0]
+	y, err := tensor.Wrap(x.DType(), x.Bytes()[k*n:(k+1)*n], x.Shape()[1:]...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return y.Clone()
+}
