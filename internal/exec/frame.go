@@ -74,7 +74,7 @@ func newFrame(b *plan.Bound) (*frame, error) {
 func (f *frame) initSlot(i int) error {
 	s := &f.b.Slots[i]
 	switch s.Place {
-	case plan.Const, plan.Pack:
+	case plan.Const:
 		f.vals[i] = s.Const
 		f.Tensors[i], _ = s.Const.(*tensor.Tensor)
 	case plan.Arena:

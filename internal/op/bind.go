@@ -28,10 +28,11 @@ type Bind interface {
 	Out(out int) Slot
 	// Const returns the value of a constant input, nil otherwise. Its bytes may be unaligned.
 	Const(in int) *tensor.Tensor
-	// Pack returns the slot of a packed form of constant input in: bytes of the
-	// given size, filled once a model by fill and shared by all frames.
-	// kind tells the forms of one weight apart; equal kinds must pack alike.
-	Pack(in int, kind string, bytes int, fill func(dst []byte)) Slot
+	// Pack returns what make turns constant input in into: made once a model,
+	// shared by all plans and frames, immutable. bytes is what it occupies, for
+	// the memory counters. kind tells the forms of one weight apart; equal kinds
+	// must pack alike. The weight handed to make is aligned.
+	Pack(in int, kind string, make func(w *tensor.Tensor) (pack any, bytes int)) any
 	// Scratch returns a slot of bytes that the step alone uses during its run.
 	Scratch(bytes int) Slot
 	// Threads is the most workers that a run's team can have.

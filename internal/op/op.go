@@ -128,7 +128,7 @@ func (e *UnsupportedError) Error() string {
 func (c *Catalog) Resolve(m *graph.Model) error {
 	un := map[string]*UnsupportedOp{}
 	var bad error
-	graph.Walk(m.Graph, func(n *graph.Node) {
+	walk(m.Graph, func(g *graph.Graph, n *graph.Node) {
 		d, s, why := c.find(n)
 		if why != "" {
 			k := fmt.Sprint(graph.OpName(n.Domain, n.Op), n.Opset)
@@ -141,7 +141,7 @@ func (c *Catalog) Resolve(m *graph.Model) error {
 		if bad != nil {
 			return
 		}
-		o, err := newOp(d, s, n)
+		o, err := newOp(d, s, n, g)
 		if err != nil {
 			e := n.Wrap(err).(*graph.Error)
 			e.Model = m.Name
@@ -180,7 +180,7 @@ func (c *Catalog) ResolveNode(n *graph.Node) error {
 	if why != "" {
 		return n.Errorf("%s", why)
 	}
-	o, err := newOp(d, s, n)
+	o, err := newOp(d, s, n, nil)
 	if err != nil {
 		return n.Wrap(err)
 	}
@@ -202,11 +202,21 @@ func (c *Catalog) find(n *graph.Node) (*Def, *schema.Schema, string) {
 	return d, s, ""
 }
 
-func newOp(d *Def, s *schema.Schema, n *graph.Node) (Op, error) {
+// walk is graph.Walk that also tells the graph of a node.
+func walk(g *graph.Graph, f func(*graph.Graph, *graph.Node)) {
+	for _, n := range g.Nodes {
+		f(g, n)
+		for _, b := range n.Bodies {
+			walk(b.Graph, f)
+		}
+	}
+}
+
+func newOp(d *Def, s *schema.Schema, n *graph.Node, g *graph.Graph) (Op, error) {
 	if err := checkNode(s, n); err != nil {
 		return nil, err
 	}
-	a := &Args{Node: n, Schema: s, Version: s.Since, read: map[string]bool{}}
+	a := &Args{Node: n, Graph: g, Schema: s, Version: s.Since, read: map[string]bool{}}
 	o, err := d.New(a)
 	if err != nil {
 		return nil, err
@@ -276,6 +286,7 @@ func span(lo, hi int) string {
 // version, and which inputs and outputs are there.
 type Args struct {
 	Node    *graph.Node
+	Graph   *graph.Graph // the graph that Node is in; nil for nodes made by passes
 	Schema  *schema.Schema
 	Version int // since-version of the operator that the node's opset selects
 

@@ -17,14 +17,13 @@ const (
 	Unused  Place = iota
 	Input         // the caller's; set at the start of a run
 	Const         // a weight or a value folded at bind time
-	Pack          // a packed weight
 	Arena         // the frame's arena, at Offset
 	View          // the memory of slot Root under another shape
 	Output        // the caller's or fresh; set at the start of a run
 	Dynamic       // made by its step: a shape or kind that only the run knows
 )
 
-var placeNames = [...]string{"unused", "input", "const", "pack", "arena", "view", "output", "dynamic"}
+var placeNames = [...]string{"unused", "input", "const", "arena", "view", "output", "dynamic"}
 
 // String returns the name of p.
 func (p Place) String() string { return placeNames[p] }
@@ -37,8 +36,8 @@ type Slot struct {
 	Bytes  int
 	Offset int          // Arena
 	Root   op.Slot      // View
-	Const  tensor.Value // Const, Pack
-	Value  *graph.Value // nil: scratch and packs
+	Const  tensor.Value // Const
+	Value  *graph.Value // nil: scratch
 }
 
 // Step is one step of a bound plan: a prepared kernel call, or Eval of the node.
@@ -47,6 +46,8 @@ type Step struct {
 	Run  op.Step // nil: Eval
 	In   []op.Slot
 	Out  []op.Slot
+
+	reads []op.Slot // of a kernel call: the inputs it reads itself, not through a pack
 }
 
 // Bound is a plan for one signature: immutable.
@@ -140,32 +141,36 @@ type Stats struct {
 // Packs holds the packed forms of weights, each made once a model.
 type Packs struct {
 	mu sync.Mutex
-	m  map[packKey]*tensor.Tensor
+	m  map[packKey]any
 }
 
 type packKey struct {
 	weight *tensor.Tensor
 	kind   string
-	bytes  int
 }
 
-// Get returns the pack, made by fill on first need.
-func (p *Packs) Get(w *tensor.Tensor, kind string, bytes int, st *Stats, fill func([]byte)) (*tensor.Tensor, error) {
+// get returns the pack, made on first need; bytes is what make added.
+func (p *Packs) get(w *tensor.Tensor, kind string, counter *atomic.Int64, make func() (any, int)) any {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	k := packKey{w, kind, bytes}
-	if t := p.m[k]; t != nil {
-		return t, nil
+	k := packKey{w, kind}
+	if x, ok := p.m[k]; ok {
+		return x
 	}
-	t, err := tensor.New(tensor.Uint8, bytes)
-	if err != nil {
-		return nil, err
-	}
-	fill(t.Bytes())
+	x, bytes := make()
 	if p.m == nil {
-		p.m = map[packKey]*tensor.Tensor{}
+		p.m = map[packKey]any{}
 	}
-	p.m[k] = t
-	st.PackBytes.Add(int64(bytes))
-	return t, nil
+	p.m[k] = x
+	counter.Add(int64(bytes))
+	return x
+}
+
+// aligned returns t, or a copy of it that typed views accept.
+func (p *Packs) aligned(t *tensor.Tensor, st *Stats) *tensor.Tensor {
+	a := t.Aligned()
+	if a == t {
+		return t
+	}
+	return p.get(t, "aligned", &st.AlignBytes, func() (any, int) { return a, len(a.Bytes()) }).(*tensor.Tensor)
 }

@@ -81,14 +81,11 @@ func (k *binder) step(n *graph.Node, isOut map[op.Slot]bool) (*Step, []op.Slot, 
 	if pr, ok := o.(op.Preparer); ok && static && !k.p.Shared.NoPrepare {
 		bc := &bindCtx{k: k, n: n, st: st}
 		run, err := pr.Prepare(bc)
-		if err == nil {
-			err = bc.err
-		}
 		if err != nil {
 			return nil, nil, n.Wrap(err)
 		}
 		if run != nil {
-			st.Run, tmp = run, bc.scratch
+			st.Run, st.reads, tmp = run, bc.reads, bc.scratch
 		}
 	}
 	for _, b := range n.Bodies {
@@ -117,7 +114,11 @@ func (k *binder) view(o op.Op, st *Step, isOut map[op.Slot]bool, static bool) bo
 func (k *binder) align() {
 	seen := map[op.Slot]bool{}
 	for _, st := range k.b.Steps {
-		for _, s := range st.In {
+		reads := st.In
+		if st.Run != nil {
+			reads = st.reads
+		}
+		for _, s := range reads {
 			if s < 0 || seen[s] {
 				continue
 			}
@@ -135,26 +136,6 @@ func (k *binder) align() {
 			x.Const = k.p.Shared.Packs.aligned(t, &k.p.Shared.Stats)
 		}
 	}
-}
-
-// aligned returns t or its aligned copy, made once.
-func (p *Packs) aligned(t *tensor.Tensor, st *Stats) *tensor.Tensor {
-	a := t.Aligned()
-	if a == t {
-		return t
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	k := packKey{t, "aligned", 0}
-	if x := p.m[k]; x != nil {
-		return x
-	}
-	if p.m == nil {
-		p.m = map[packKey]*tensor.Tensor{}
-	}
-	p.m[k] = a
-	st.AlignBytes.Add(int64(len(a.Bytes())))
-	return a
 }
 
 // root follows views to the slot that owns the memory.
@@ -310,7 +291,7 @@ type bindCtx struct {
 	n       *graph.Node
 	st      *Step
 	scratch []op.Slot
-	err     error
+	reads   []op.Slot // inputs that the step asked for
 }
 
 func (c *bindCtx) slotOf(in int) op.Slot {
@@ -325,7 +306,9 @@ func (c *bindCtx) Has(in int) bool  { return c.slotOf(in) >= 0 }
 func (c *bindCtx) Wants(o int) bool { return c.Out(o) >= 0 }
 func (c *bindCtx) Threads() int     { return max(1, c.k.p.Shared.Threads) }
 func (c *bindCtx) In(in int) op.Slot {
-	return c.slotOf(in)
+	s := c.slotOf(in)
+	c.reads = append(c.reads, s)
+	return s
 }
 
 func (c *bindCtx) Out(o int) op.Slot {
@@ -377,14 +360,10 @@ func (c *bindCtx) add(s Slot) op.Slot {
 	return op.Slot(len(c.k.b.Slots) - 1)
 }
 
-func (c *bindCtx) Pack(in int, kind string, bytes int, fill func([]byte)) op.Slot {
+func (c *bindCtx) Pack(in int, kind string, mk func(w *tensor.Tensor) (any, int)) any {
 	sh := c.k.p.Shared
-	t, err := sh.Packs.Get(c.Const(in), kind, bytes, &sh.Stats, fill)
-	if err != nil {
-		c.err = err
-		return op.NoSlot
-	}
-	return c.add(Slot{Place: Pack, DType: tensor.Uint8, Dims: []int{bytes}, Bytes: bytes, Const: t})
+	w := c.Const(in)
+	return sh.Packs.get(w, kind, &sh.Stats.PackBytes, func() (any, int) { return mk(w.Aligned()) })
 }
 
 func (c *bindCtx) Scratch(bytes int) op.Slot {

@@ -74,6 +74,79 @@ func convKernel(o *text, t target, name string) {
 	o.p("next:\n\tADDQ %d(AX), SI\n\tADDQ %d(AX), DI\n\tDECQ R12\n\tJNZ row\n\tVZEROUPPER\n\tRET", convInPitch, convOutPitch)
 }
 
+// Offsets in the argument block of the packing kernels.
+const (
+	packSrc, packOffs, packCount, packDst, packPitch, packLoad, packStore, packLoadMask, packStoreMask = 0, 8, 16, 24, 32, 40, 48, 56, 64
+)
+
+// convPack copies, for each of count offsets, load elements at src+offset to a row of dst, followed by zeros up to store elements.
+func convPack(o *text, t target, name string, vectors int) {
+	o.p("\n// func %s(p *packArgs)\nTEXT ·%s(SB), NOSPLIT, $0-8", name, name)
+	o.p("\tMOVQ p+0(FP), AX\n\tMOVQ %d(AX), SI\n\tMOVQ %d(AX), R8\n\tMOVQ %d(AX), CX\n\tMOVQ %d(AX), DI\n\tMOVQ %d(AX), DX", packSrc, packOffs, packCount, packDst, packPitch)
+	load, store := func(j int) string { return fmt.Sprintf("K%d", 1+j) }, func(int) string { return "" }
+	if t.v == "Z" {
+		// All vectors but the last one are stored whole.
+		store = func(j int) string {
+			if j == vectors-1 {
+				return "K7"
+			}
+			return ""
+		}
+		o.p("\tKMOVQ %d(AX), K1\n\tKMOVQ %d(AX), K7", packLoadMask, packStoreMask)
+		for j := 1; j < vectors; j++ {
+			o.p("\tKSHIFTRQ $%d, K1, K%d", 16*j, 1+j)
+		}
+		if vectors > 1 {
+			o.p("\tKSHIFTRQ $%d, K7, K7", 16*(vectors-1))
+		}
+	} else {
+		load, store = func(j int) string { return t.reg(8 + j) }, func(j int) string { return t.reg(12 + j) }
+		for _, m := range []struct {
+			at  int
+			reg func(int) string
+		}{{packLoad, load}, {packStore, store}} {
+			o.p("\tMOVQ %d(AX), R9\n\tSHLQ $2, R9\n\tLEAQ packMask<>+64(SB), R10\n\tSUBQ R9, R10", m.at)
+			for j := range vectors {
+				o.p("\tVMOVUPS %d(R10), %s", 32*j, m.reg(j))
+			}
+		}
+	}
+	row := func(full bool) {
+		o.p("\tMOVQ (R8), R9")
+		for j := range vectors {
+			at := fmt.Sprintf("%d(SI)(R9*1)", j*t.width)
+			switch {
+			case full:
+				o.p("\tVMOVUPS %s, %s", at, t.reg(j))
+			case t.v == "Z":
+				o.p("\tVMOVUPS.Z %s, %s, %s", at, load(j), t.reg(j))
+			default:
+				o.p("\tVMASKMOVPS %s, %s, %s", at, load(j), t.reg(j))
+			}
+		}
+		for j := range vectors {
+			at := fmt.Sprintf("%d(DI)", j*t.width)
+			switch {
+			case full || t.v == "Z" && store(j) == "":
+				o.p("\tVMOVUPS %s, %s", t.reg(j), at)
+			case t.v == "Z":
+				o.p("\tVMOVUPS %s, %s, %s", t.reg(j), store(j), at)
+			default:
+				o.p("\tVMASKMOVPS %s, %s, %s", t.reg(j), store(j), at)
+			}
+		}
+		o.p("\tADDQ $8, R8\n\tADDQ DX, DI\n\tDECQ CX")
+	}
+	if t.v == "Y" {
+		o.p("\tCMPQ %d(AX), $%d\n\tJNE part\nwhole:", packLoad, vectors*8)
+		row(true)
+		o.p("\tJNZ whole\n\tVZEROUPPER\n\tRET")
+	}
+	o.p("part:")
+	row(false)
+	o.p("\tJNZ part\n\tVZEROUPPER\n\tRET")
+}
+
 // convPackage writes the kernels of package conv.
 func convPackage() (asm, decl string) {
 	o, d := &text{}, &text{}
@@ -88,7 +161,32 @@ func convPackage() (asm, decl string) {
 	for _, t := range []target{avx512, avx2} {
 		d.p("//go:noescape\nfunc convTapsF32%s(p *tapArgs)\n", t.name)
 	}
+	d.p("// packFast runs the assembly for the current level; false means that there is none.\nfunc packFast(p *packArgs) bool {\n\tswitch l := isa.Best(); {")
+	decls := &text{}
+	for _, t := range []target{avx512, avx2} {
+		d.p("\tcase l.Includes(isa.%s):\n\t\tswitch (p.store+%d) / %d {", t.name, t.lanes()-1, t.lanes())
+		most := 4
+		if t.v == "Y" {
+			most = 2
+		}
+		for v := 1; v <= most; v++ {
+			name := fmt.Sprintf("convPackF32x%d%s", v*t.lanes(), t.name)
+			convPack(o, t, name, v)
+			d.p("\t\tcase %d:\n\t\t\t%s(p)", v, name)
+			decls.p("//go:noescape\nfunc %s(p *packArgs)\n", name)
+		}
+		d.p("\t\tdefault:\n\t\t\treturn false\n\t\t}\n\t\treturn true")
+	}
+	d.p("\t}\n\treturn false\n}\n%s", decls.String())
 	o.p("")
 	maskTable(o)
+	for i := range 32 {
+		v := "0xffffffff"
+		if i >= 16 {
+			v = "0"
+		}
+		o.p("DATA packMask<>+%d(SB)/4, $%s", i*4, v)
+	}
+	o.p("GLOBL packMask<>(SB), RODATA|NOPTR, $128")
 	return o.String(), d.String()
 }

@@ -1,6 +1,6 @@
 // Package conv is the float32 convolution of channels-first tensors (NC, then one to three spatial dimensions).
 //
-// Dense convolutions are matrix products of the weights with patches that are gathered piece by piece into scratch memory;
+// Dense convolutions are matrix products of the weights with patches that are gathered piece by piece from a padded copy of the input;
 // a 1x1 convolution multiplies the input itself. Depthwise ones sum weighted taps of a padded strip. Weights are used as they are.
 // Results are bit-equal for any number of threads.
 package conv
@@ -44,7 +44,7 @@ type axes struct{ in, out, kernel, stride, dilation, pad dims }
 type method uint8
 
 const (
-	patches   method = iota // product with gathered patches
+	gathered  method = iota // product with patches of the input
 	pointwise               // product with the input itself
 	vectors                 // as pointwise, where the output has one position: product of the input with the weights
 	depthwise               // weighted taps
@@ -57,6 +57,7 @@ type Plan struct {
 	method   method
 	product  gemm.Plan
 	products []gemm.Offset
+	patches  patchPlan
 	taps     tapPlan
 }
 
@@ -124,8 +125,9 @@ func (p *Plan) choose(end dims) {
 		p.method = pointwise
 	}
 	shape := gemm.Shape{M: m, N: n, K: k * p.kernel.size(), Batch: s.Batch * s.Groups}
-	if p.method == patches {
+	if p.method == gathered {
 		shape.B = gemm.Computed
+		p.patches = newPatchPlan(&p.axes, s, p.pad == dims{} && end == dims{})
 	}
 	p.product = gemm.NewPlan(shape)
 	for b := range s.Batch {
@@ -145,7 +147,7 @@ func (p *Plan) ScratchSize(threads int) int {
 	if p.method == depthwise {
 		return threads * p.taps.scratch
 	}
-	return p.product.ScratchSize(threads)
+	return p.patches.padded + p.product.ScratchSize(threads)
 }
 
 // Run convolves. scratch has ScratchSize(team.Threads()) elements or more, with any content.
@@ -153,6 +155,9 @@ func (p *Plan) ScratchSize(threads int) int {
 func (p *Plan) Run(team *parallel.Team, a *Args, scratch []float32) {
 	s := &p.shape
 	p.check(a)
+	if n := p.ScratchSize(team.Threads()); len(scratch) < n {
+		panic(fmt.Sprintf("conv: %d elements of scratch memory, %d needed", len(scratch), n))
+	}
 	if s.Batch == 0 {
 		return
 	}
@@ -167,14 +172,9 @@ func (p *Plan) Run(team *parallel.Team, a *Args, scratch []float32) {
 		args = gemm.Args{A: a.In, LDA: k, B: a.Weights, LDB: k, C: a.Out, LDC: s.Filters, BiasCol: a.Bias, Alpha: 1, Clip: a.Clip, Lo: a.Lo, Hi: a.Hi}
 	case pointwise:
 		args.B, args.LDB = a.In, n
-	case patches:
-		g := gatherers.Get().(*gatherer)
-		defer func() {
-			*g = gatherer{}
-			gatherers.Put(g)
-		}()
-		g.plan, g.in = p, a.In
-		args.Source = g
+	case gathered:
+		p.patches.run(team, p, a.In, &args, scratch)
+		return
 	}
 	p.product.Run(team, &args, scratch)
 }

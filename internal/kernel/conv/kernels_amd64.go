@@ -24,3 +24,52 @@ func convTapsF32AVX512(p *tapArgs)
 
 //go:noescape
 func convTapsF32AVX2(p *tapArgs)
+
+// packFast runs the assembly for the current level; false means that there is none.
+func packFast(p *packArgs) bool {
+	switch l := isa.Best(); {
+	case l.Includes(isa.AVX512):
+		switch (p.store + 15) / 16 {
+		case 1:
+			convPackF32x16AVX512(p)
+		case 2:
+			convPackF32x32AVX512(p)
+		case 3:
+			convPackF32x48AVX512(p)
+		case 4:
+			convPackF32x64AVX512(p)
+		default:
+			return false
+		}
+		return true
+	case l.Includes(isa.AVX2):
+		switch (p.store + 7) / 8 {
+		case 1:
+			convPackF32x8AVX2(p)
+		case 2:
+			convPackF32x16AVX2(p)
+		default:
+			return false
+		}
+		return true
+	}
+	return false
+}
+
+//go:noescape
+func convPackF32x16AVX512(p *packArgs)
+
+//go:noescape
+func convPackF32x32AVX512(p *packArgs)
+
+//go:noescape
+func convPackF32x48AVX512(p *packArgs)
+
+//go:noescape
+func convPackF32x64AVX512(p *packArgs)
+
+//go:noescape
+func convPackF32x8AVX2(p *packArgs)
+
+//go:noescape
+func convPackF32x16AVX2(p *packArgs)

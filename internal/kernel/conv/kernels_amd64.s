@@ -203,6 +203,199 @@ next:
 	VZEROUPPER
 	RET
 
+// func convPackF32x16AVX512(p *packArgs)
+TEXT ·convPackF32x16AVX512(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ 0(AX), SI
+	MOVQ 8(AX), R8
+	MOVQ 16(AX), CX
+	MOVQ 24(AX), DI
+	MOVQ 32(AX), DX
+	KMOVQ 56(AX), K1
+	KMOVQ 64(AX), K7
+part:
+	MOVQ (R8), R9
+	VMOVUPS.Z 0(SI)(R9*1), K1, Z0
+	VMOVUPS Z0, K7, 0(DI)
+	ADDQ $8, R8
+	ADDQ DX, DI
+	DECQ CX
+	JNZ part
+	VZEROUPPER
+	RET
+
+// func convPackF32x32AVX512(p *packArgs)
+TEXT ·convPackF32x32AVX512(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ 0(AX), SI
+	MOVQ 8(AX), R8
+	MOVQ 16(AX), CX
+	MOVQ 24(AX), DI
+	MOVQ 32(AX), DX
+	KMOVQ 56(AX), K1
+	KMOVQ 64(AX), K7
+	KSHIFTRQ $16, K1, K2
+	KSHIFTRQ $16, K7, K7
+part:
+	MOVQ (R8), R9
+	VMOVUPS.Z 0(SI)(R9*1), K1, Z0
+	VMOVUPS.Z 64(SI)(R9*1), K2, Z1
+	VMOVUPS Z0, 0(DI)
+	VMOVUPS Z1, K7, 64(DI)
+	ADDQ $8, R8
+	ADDQ DX, DI
+	DECQ CX
+	JNZ part
+	VZEROUPPER
+	RET
+
+// func convPackF32x48AVX512(p *packArgs)
+TEXT ·convPackF32x48AVX512(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ 0(AX), SI
+	MOVQ 8(AX), R8
+	MOVQ 16(AX), CX
+	MOVQ 24(AX), DI
+	MOVQ 32(AX), DX
+	KMOVQ 56(AX), K1
+	KMOVQ 64(AX), K7
+	KSHIFTRQ $16, K1, K2
+	KSHIFTRQ $32, K1, K3
+	KSHIFTRQ $32, K7, K7
+part:
+	MOVQ (R8), R9
+	VMOVUPS.Z 0(SI)(R9*1), K1, Z0
+	VMOVUPS.Z 64(SI)(R9*1), K2, Z1
+	VMOVUPS.Z 128(SI)(R9*1), K3, Z2
+	VMOVUPS Z0, 0(DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, K7, 128(DI)
+	ADDQ $8, R8
+	ADDQ DX, DI
+	DECQ CX
+	JNZ part
+	VZEROUPPER
+	RET
+
+// func convPackF32x64AVX512(p *packArgs)
+TEXT ·convPackF32x64AVX512(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ 0(AX), SI
+	MOVQ 8(AX), R8
+	MOVQ 16(AX), CX
+	MOVQ 24(AX), DI
+	MOVQ 32(AX), DX
+	KMOVQ 56(AX), K1
+	KMOVQ 64(AX), K7
+	KSHIFTRQ $16, K1, K2
+	KSHIFTRQ $32, K1, K3
+	KSHIFTRQ $48, K1, K4
+	KSHIFTRQ $48, K7, K7
+part:
+	MOVQ (R8), R9
+	VMOVUPS.Z 0(SI)(R9*1), K1, Z0
+	VMOVUPS.Z 64(SI)(R9*1), K2, Z1
+	VMOVUPS.Z 128(SI)(R9*1), K3, Z2
+	VMOVUPS.Z 192(SI)(R9*1), K4, Z3
+	VMOVUPS Z0, 0(DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, K7, 192(DI)
+	ADDQ $8, R8
+	ADDQ DX, DI
+	DECQ CX
+	JNZ part
+	VZEROUPPER
+	RET
+
+// func convPackF32x8AVX2(p *packArgs)
+TEXT ·convPackF32x8AVX2(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ 0(AX), SI
+	MOVQ 8(AX), R8
+	MOVQ 16(AX), CX
+	MOVQ 24(AX), DI
+	MOVQ 32(AX), DX
+	MOVQ 40(AX), R9
+	SHLQ $2, R9
+	LEAQ packMask<>+64(SB), R10
+	SUBQ R9, R10
+	VMOVUPS 0(R10), Y8
+	MOVQ 48(AX), R9
+	SHLQ $2, R9
+	LEAQ packMask<>+64(SB), R10
+	SUBQ R9, R10
+	VMOVUPS 0(R10), Y12
+	CMPQ 40(AX), $8
+	JNE part
+whole:
+	MOVQ (R8), R9
+	VMOVUPS 0(SI)(R9*1), Y0
+	VMOVUPS Y0, 0(DI)
+	ADDQ $8, R8
+	ADDQ DX, DI
+	DECQ CX
+	JNZ whole
+	VZEROUPPER
+	RET
+part:
+	MOVQ (R8), R9
+	VMASKMOVPS 0(SI)(R9*1), Y8, Y0
+	VMASKMOVPS Y0, Y12, 0(DI)
+	ADDQ $8, R8
+	ADDQ DX, DI
+	DECQ CX
+	JNZ part
+	VZEROUPPER
+	RET
+
+// func convPackF32x16AVX2(p *packArgs)
+TEXT ·convPackF32x16AVX2(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ 0(AX), SI
+	MOVQ 8(AX), R8
+	MOVQ 16(AX), CX
+	MOVQ 24(AX), DI
+	MOVQ 32(AX), DX
+	MOVQ 40(AX), R9
+	SHLQ $2, R9
+	LEAQ packMask<>+64(SB), R10
+	SUBQ R9, R10
+	VMOVUPS 0(R10), Y8
+	VMOVUPS 32(R10), Y9
+	MOVQ 48(AX), R9
+	SHLQ $2, R9
+	LEAQ packMask<>+64(SB), R10
+	SUBQ R9, R10
+	VMOVUPS 0(R10), Y12
+	VMOVUPS 32(R10), Y13
+	CMPQ 40(AX), $16
+	JNE part
+whole:
+	MOVQ (R8), R9
+	VMOVUPS 0(SI)(R9*1), Y0
+	VMOVUPS 32(SI)(R9*1), Y1
+	VMOVUPS Y0, 0(DI)
+	VMOVUPS Y1, 32(DI)
+	ADDQ $8, R8
+	ADDQ DX, DI
+	DECQ CX
+	JNZ whole
+	VZEROUPPER
+	RET
+part:
+	MOVQ (R8), R9
+	VMASKMOVPS 0(SI)(R9*1), Y8, Y0
+	VMASKMOVPS 32(SI)(R9*1), Y9, Y1
+	VMASKMOVPS Y0, Y12, 0(DI)
+	VMASKMOVPS Y1, Y13, 32(DI)
+	ADDQ $8, R8
+	ADDQ DX, DI
+	DECQ CX
+	JNZ part
+	VZEROUPPER
+	RET
+
 DATA tailMask<>+0(SB)/4, $0xffffffff
 DATA tailMask<>+4(SB)/4, $0xffffffff
 DATA tailMask<>+8(SB)/4, $0xffffffff
@@ -220,3 +413,36 @@ DATA tailMask<>+52(SB)/4, $0
 DATA tailMask<>+56(SB)/4, $0
 DATA tailMask<>+60(SB)/4, $0
 GLOBL tailMask<>(SB), RODATA|NOPTR, $64
+DATA packMask<>+0(SB)/4, $0xffffffff
+DATA packMask<>+4(SB)/4, $0xffffffff
+DATA packMask<>+8(SB)/4, $0xffffffff
+DATA packMask<>+12(SB)/4, $0xffffffff
+DATA packMask<>+16(SB)/4, $0xffffffff
+DATA packMask<>+20(SB)/4, $0xffffffff
+DATA packMask<>+24(SB)/4, $0xffffffff
+DATA packMask<>+28(SB)/4, $0xffffffff
+DATA packMask<>+32(SB)/4, $0xffffffff
+DATA packMask<>+36(SB)/4, $0xffffffff
+DATA packMask<>+40(SB)/4, $0xffffffff
+DATA packMask<>+44(SB)/4, $0xffffffff
+DATA packMask<>+48(SB)/4, $0xffffffff
+DATA packMask<>+52(SB)/4, $0xffffffff
+DATA packMask<>+56(SB)/4, $0xffffffff
+DATA packMask<>+60(SB)/4, $0xffffffff
+DATA packMask<>+64(SB)/4, $0
+DATA packMask<>+68(SB)/4, $0
+DATA packMask<>+72(SB)/4, $0
+DATA packMask<>+76(SB)/4, $0
+DATA packMask<>+80(SB)/4, $0
+DATA packMask<>+84(SB)/4, $0
+DATA packMask<>+88(SB)/4, $0
+DATA packMask<>+92(SB)/4, $0
+DATA packMask<>+96(SB)/4, $0
+DATA packMask<>+100(SB)/4, $0
+DATA packMask<>+104(SB)/4, $0
+DATA packMask<>+108(SB)/4, $0
+DATA packMask<>+112(SB)/4, $0
+DATA packMask<>+116(SB)/4, $0
+DATA packMask<>+120(SB)/4, $0
+DATA packMask<>+124(SB)/4, $0
+GLOBL packMask<>(SB), RODATA|NOPTR, $128

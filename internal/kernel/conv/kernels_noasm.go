@@ -4,3 +4,6 @@ package conv
 
 // tapsFast says that there is no assembly here.
 func tapsFast(*tapArgs) bool { return false }
+
+// packFast says that there is no assembly here.
+func packFast(*packArgs) bool { return false }

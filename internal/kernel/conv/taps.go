@@ -1,7 +1,6 @@
 package conv
 
 import (
-	"fmt"
 	"math"
 	"sync"
 	"unsafe"
@@ -29,6 +28,7 @@ type tapPlan struct {
 const (
 	stripFloats = 6 << 10
 	chunkWork   = 1 << 16
+	callWork    = 1 << 21
 )
 
 func newTapPlan(a *axes, s Shape) tapPlan {
@@ -81,9 +81,6 @@ type tapJob struct {
 var tapJobs = sync.Pool{New: func() any { return new(tapJob) }}
 
 func (t *tapPlan) run(team *parallel.Team, p *Plan, a *Args, scratch []float32) {
-	if n := t.scratch * team.Threads(); len(scratch) < n {
-		panic(fmt.Sprintf("conv: %d elements of scratch memory, %d needed", len(scratch), n))
-	}
 	j := tapJobs.Get().(*tapJob)
 	*j = tapJob{plan: p, args: *a, scratch: scratch}
 	if !a.Clip {
@@ -114,55 +111,31 @@ func (j *tapJob) strip(scratch []float32, plane, y int) {
 	lines := min(t.lines, p.out[1]-y)
 	t.fill(scratch, in, &p.axes, z, y, lines)
 	a := tapArgs{
-		in: &scratch[0], offs: &t.offs[0], taps: len(t.offs), w: &j.args.Weights[filter*len(t.offs)],
-		out: &j.args.Out[(plane*p.out[1]+y)*p.out[2]], cols: p.out[2], rows: lines,
+		offs: &t.offs[0], taps: len(t.offs), w: &j.args.Weights[filter*len(t.offs)], rows: lines,
 		inPitch: p.stride[1] * t.pitch * 4, outPitch: p.out[2] * 4, lo: j.args.Lo, hi: j.args.Hi,
 	}
 	if j.args.Bias != nil {
 		a.bias = j.args.Bias[filter]
 	}
-	if !tapsFast(&a) {
-		tapsGeneric(&a, scratch)
+	// A call of assembly can't be preempted, so it takes no more columns than it can do soon.
+	step := max(64, callWork/(len(t.offs)*lines)&^63)
+	for x := 0; x < p.out[2]; x += step {
+		a.in, a.out, a.cols = &scratch[x], &j.args.Out[(plane*p.out[1]+y)*p.out[2]+x], min(step, p.out[2]-x)
+		if !tapsFast(&a) {
+			tapsGeneric(&a, scratch[x:])
+		}
 	}
 }
 
 // fill copies the lines that so many lines of the output from z, y on read.
 func (t *tapPlan) fill(scratch, in []float32, a *axes, z, y, lines int) {
-	w, stride := a.in[2], a.stride[2]
 	need := (lines-1)*a.stride[1] + (a.kernel[1]-1)*a.dilation[1] + 1
 	for kz := range a.kernel[0] {
-		iz := z*a.stride[0] - a.pad[0] + kz*a.dilation[0]
 		for i := range need {
 			d := scratch[(kz*t.inLines+i)*t.pitch:][:t.pitch]
-			iy := y*a.stride[1] - a.pad[1] + i
-			if uint(iz) >= uint(a.in[0]) || uint(iy) >= uint(a.in[1]) {
-				clear(d)
-				continue
-			}
-			line := in[(iz*a.in[1]+iy)*w:][:w]
-			if stride == 1 {
-				copyPadded(d, line, -a.pad[2])
-				continue
-			}
-			for q := range stride {
-				strideCopy(d[q*t.phase:][:t.phase], line, q-a.pad[2], stride)
-			}
+			a.padLine(d, in, z*a.stride[0]-a.pad[0]+kz*a.dilation[0], y*a.stride[1]-a.pad[1]+i, t.phase)
 		}
 	}
-}
-
-// strideCopy copies line[x], line[x+stride] and so on, zeros where that is outside.
-func strideCopy(d, line []float32, x, stride int) {
-	i := 0
-	for ; i < len(d) && x < 0; i++ {
-		d[i] = 0
-		x += stride
-	}
-	for ; i < len(d) && x < len(line); i++ {
-		d[i] = line[x]
-		x += stride
-	}
-	clear(d[i:])
 }
 
 // tapsGeneric is the kernel in Go.

@@ -50,6 +50,16 @@ func PackB(dst, b []float32, ldb, k, n int, transB bool) *Packed {
 
 // packRows copies k rows of cols elements to rows of width elements, clearing the rest of each.
 func packRows(dst, src []float32, ld, k, cols, width int) {
+	if cols == width && width%16 == 0 {
+		for i := range k {
+			d, s := dst[i*width:][:width], src[i*ld:][:width]
+			for len(d) >= 16 && len(s) >= 16 {
+				*(*[16]float32)(d) = *(*[16]float32)(s)
+				d, s = d[16:], s[16:]
+			}
+		}
+		return
+	}
 	for i := range k {
 		d := dst[i*width:][:width]
 		copy(d, src[i*ld:][:cols])

@@ -64,7 +64,7 @@ func (p *parser) analyse(g *pGraph) error {
 // and initializers. An initializer may repeat an input, nothing else may repeat.
 func (p *parser) locals(g *pGraph) (map[string]int, error) {
 	size := len(g.inputs) + len(g.inits) + len(g.nodes)
-	if err := p.charge(64 * size); err != nil {
+	if err := p.charge(costName * (len(g.inputs) + len(g.inits))); err != nil {
 		return nil, err
 	}
 	local := make(map[string]int, size)

@@ -160,7 +160,7 @@ func (b *builder) node(pn *pNode, s *scope) error {
 	if s.prefix != "" {
 		n.Name = n.Path
 	}
-	if err := b.charge(costNode/2 + 2*len(n.Path)); err != nil {
+	if err := b.charge(costBuilt + 2*len(n.Path)); err != nil {
 		return n.Wrap(err)
 	}
 	if err := b.ports(n, pn, s); err != nil {

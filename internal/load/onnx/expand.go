@@ -98,7 +98,7 @@ func (b *builder) identity(n *graph.Node, fs *scope, name string, out *graph.Val
 	id.Name = id.Path
 	out.Producer = id
 	fs.frame.g.Nodes = append(fs.frame.g.Nodes, id)
-	return b.charge(costNode + 2*len(id.Path))
+	return b.charge(costBuilt + 2*len(id.Path))
 }
 
 // enter checks a call of fn from within outer and binds its attributes.

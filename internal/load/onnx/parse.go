@@ -80,14 +80,16 @@ type parser struct {
 	symbols int
 }
 
-// What objects are charged with, in bytes: their own size, that of what is
-// built from them, and their share of maps.
+// What objects are charged with, in bytes: measured sizes of the object and its
+// share of maps, while parsing and in the graph that is built.
 const (
-	costNode  = 560
-	costValue = 320
-	costRef   = 24
-	costAttr  = 420
-	costInit  = 420
+	costNode  = 240 // parsed
+	costBuilt = 320 // in the graph
+	costValue = 180 // in the graph
+	costRef   = 24  // use of a name
+	costName  = 64  // a name that is defined
+	costAttr  = 400
+	costInit  = 400
 	costDim   = 48
 	costGraph = 1024
 )
@@ -442,7 +444,7 @@ func (p *parser) addName(list []string, f *field) ([]string, error) {
 	}
 	cost := costRef
 	if f.num == 2 {
-		cost = costValue
+		cost += costName
 	}
 	return append(list, s), p.charge(cost)
 }

@@ -134,7 +134,9 @@ func (m *msBase) run(e *op.Eval, c call) error {
 			if bias != nil {
 				bias.add(b, h, i, row)
 			}
-			if causal {
+			// The last query sees all keys, which differs from its position
+			// only in cross attention: ONNX Runtime's reading of unidirectional.
+			if causal && i < c.q.s-1 {
 				maskOutside(row, 0, c.past+i+1)
 			}
 		}

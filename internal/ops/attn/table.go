@@ -7,6 +7,11 @@ import "github.com/walnut-ai/walnut/internal/op"
 // Table lists the operators of this package.
 var Table = []*op.Def{
 	attentionDef,
+	embedNormDef,
+	gatedBiasDef,
+	groupQueryDef,
+	qEmbedNormDef,
+	relativeBiasDef,
 	decoderMultiDef,
 	decoderSelfDef,
 	msAttentionDef,

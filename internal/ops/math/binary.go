@@ -246,8 +246,8 @@ func intPow(x, n int64, unsigned bool) (int64, error) {
 	return r, nil
 }
 
-// compare is a binary operator that gives truth values.
-type compare struct {
+// comparison is a binary operator that gives truth values.
+type comparison struct {
 	placing
 	f     func(a, b float64) bool
 	i     func(a, b int64) bool
@@ -256,7 +256,7 @@ type compare struct {
 	elems func(a, b graph.Dim) (graph.Dim, bool) // nil: shape arithmetic ends here
 }
 
-func compareDef(name string, proto compare) *op.Def {
+func compareDef(name string, proto comparison) *op.Def {
 	return &op.Def{Name: name, New: func(a *op.Args) (op.Op, error) {
 		o := proto
 		o.placing = placingOf(a)
@@ -265,25 +265,25 @@ func compareDef(name string, proto compare) *op.Def {
 }
 
 var (
-	equalDef = compareDef("Equal", compare{
+	equalDef = compareDef("Equal", comparison{
 		f: func(a, b float64) bool { return a == b }, i: func(a, b int64) bool { return a == b },
 		u: func(a, b uint64) bool { return a == b }, s: func(a, b string) bool { return a == b },
 		elems: compareElems})
-	greaterDef = compareDef("Greater", compare{
+	greaterDef = compareDef("Greater", comparison{
 		f: func(a, b float64) bool { return a > b }, i: func(a, b int64) bool { return a > b },
 		u: func(a, b uint64) bool { return a > b }})
-	greaterOrEqualDef = compareDef("GreaterOrEqual", compare{
+	greaterOrEqualDef = compareDef("GreaterOrEqual", comparison{
 		f: func(a, b float64) bool { return a >= b }, i: func(a, b int64) bool { return a >= b },
 		u: func(a, b uint64) bool { return a >= b }})
-	lessDef = compareDef("Less", compare{
+	lessDef = compareDef("Less", comparison{
 		f: func(a, b float64) bool { return a < b }, i: func(a, b int64) bool { return a < b },
 		u: func(a, b uint64) bool { return a < b }})
-	lessOrEqualDef = compareDef("LessOrEqual", compare{
+	lessOrEqualDef = compareDef("LessOrEqual", comparison{
 		f: func(a, b float64) bool { return a <= b }, i: func(a, b int64) bool { return a <= b },
 		u: func(a, b uint64) bool { return a <= b }})
 )
 
-func (o *compare) Infer(c *op.Infer) error {
+func (o *comparison) Infer(c *op.Infer) error {
 	s, err := o.placing.infer(c)
 	c.Out(0, tensor.Bool, s)
 	if o.elems != nil && err == nil {
@@ -293,9 +293,9 @@ func (o *compare) Infer(c *op.Infer) error {
 }
 
 // Overwrites allows bool operands (Equal), the only ones of the output's type.
-func (o *compare) Overwrites(int) []int { return []int{0, 1} }
+func (o *comparison) Overwrites(int) []int { return []int{0, 1} }
 
-func (o *compare) Eval(e *op.Eval) error {
+func (o *comparison) Eval(e *op.Eval) error {
 	a, b := e.In(0), e.In(1)
 	dims, bs, err := o.shapes(a.Shape(), b.Shape())
 	if err != nil {
@@ -321,7 +321,7 @@ func (o *compare) Eval(e *op.Eval) error {
 }
 
 // test returns the comparison of element i of a with element j of b.
-func (o *compare) test(a, b *tensor.Tensor) (func(i, j int) bool, error) {
+func (o *comparison) test(a, b *tensor.Tensor) (func(i, j int) bool, error) {
 	switch a.DType() {
 	case tensor.Float32:
 		av, errA := tensor.Data[float32](a)

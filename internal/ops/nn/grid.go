@@ -116,7 +116,7 @@ func (o *gridSample) Eval(e *op.Eval) error {
 			y.SetFloatAt(k, one[0])
 			return
 		}
-		store(out, one)
+		store(out, one, false)
 		y.SetUintAt(k, out.UintAt(0))
 	})
 }
@@ -176,7 +176,9 @@ func (s *sampler) prepare() {
 		if x < lo || x > hi {
 			switch s.o.padding {
 			case "border":
-				x = clamp(x, 0, float64(d-1))
+				if s.o.mode != "cubic" { // there the samples are clamped one by one, as in PyTorch
+					x = clamp(x, 0, float64(d-1))
+				}
 			case "reflection":
 				x = reflect(x, lo, hi)
 			}
@@ -332,8 +334,8 @@ func (o *affineGrid) coordinate(i, d int) float64 {
 	if !o.corners {
 		return (2*float64(i)+1)/float64(d) - 1
 	}
-	if d == 1 {
-		return -1
+	if d == 1 { // the centre, as in PyTorch; the standard's formula divides by zero
+		return 0
 	}
 	return 2*float64(i)/float64(d-1) - 1
 }

@@ -13,7 +13,7 @@ import (
 // inputs, H units and G gates: X [S,N,I], W [D,G*H,I], R [D,G*H,H], B [D,2*G*H]
 // give Y [S,D,N,H] and Y_h (LSTM also Y_c) [D,N,H]; layout 1 puts N first in
 // X, Y and the states. Past a sequence's length Y is zero and the states are
-// those of its last step.
+// those of its last step, zeros if it has none (as in ONNX Runtime).
 type recurrent struct {
 	gates      int
 	hidden     int // 0: from R
@@ -295,10 +295,10 @@ func (j *recurrentJob) sequence(e *op.Eval, l *layer, d, s int) error {
 	}
 	clear(l.state)
 	clear(l.cell)
-	if j.h0 != nil {
+	if j.h0 != nil && n > 0 {
 		copy(l.state, j.h0[at:])
 	}
-	if j.c0 != nil {
+	if j.c0 != nil && n > 0 {
 		copy(l.cell, j.c0[at:])
 	}
 	sums := make([]float64, j.o.gates*j.hidden)

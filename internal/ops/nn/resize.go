@@ -493,13 +493,14 @@ func (o *resize) blend(e *op.Eval, x *tensor.Tensor, l []target, dims []int) err
 			next(idx, dims)
 		}
 	}
-	store(y, v)
+	store(y, v, o.antialias)
 	return nil
 }
 
-// store rounds interpolated values: floats to the nearest, integers towards
-// zero within their range, from a float32, where 2.999999999 is 3.
-func store(y *tensor.Tensor, v []float64) {
+// store rounds interpolated values: floats to the nearest; integers within their
+// range towards zero, from a float32, where 2.999999999 is 3, or to the nearest
+// after antialiasing (both as ONNX Runtime does; the standard leaves it open).
+func store(y *tensor.Tensor, v []float64, nearest bool) {
 	lo, hi := math.Inf(-1), math.Inf(1)
 	if y.DType().IsInt() && y.DType() != tensor.Bool {
 		bits := y.DType().Bits()
@@ -513,6 +514,9 @@ func store(y *tensor.Tensor, v []float64) {
 	for i, x := range v {
 		if whole {
 			x = float64(float32(x))
+			if nearest {
+				x = math.Round(x)
+			}
 		}
 		y.SetFloatAt(i, clamp(x, lo, hi))
 	}

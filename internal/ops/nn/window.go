@@ -114,6 +114,8 @@ func (w *window) span(i, n, in, kernel int) (span, error) {
 			out = 0
 			if w.ceil && room > -st && int64(in)+int64(s.begin) > 0 {
 				out = 1 // the only window hangs over the end
+			} else if in > 0 {
+				return s, fmt.Errorf("spatial axis %d: length %d with padding %d and %d is shorter than the kernel's %d", i, in, s.begin, s.end, eff)
 			}
 		case w.ceil:
 			out = (room+st-1)/st + 1

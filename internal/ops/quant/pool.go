@@ -84,16 +84,16 @@ func (o *qPool) Eval(e *op.Eval) error {
 
 // under sets lo and hi to the input under the window at an output position and
 // returns the number of elements to divide by.
-func (o *qPool) under(l []slide, at, lo, hi []int) int {
-	count := 1
+func (o *qPool) under(l []slide, at, lo, hi []int) float64 {
+	count := 1.0
 	for a, s := range l {
 		from := at[a]*s.stride - s.begin
 		to := from + s.kernel
 		lo[a], hi[a] = max(0, from), max(0, min(s.in, to))
 		if o.padded {
-			count *= min(to, s.in+s.end) - from
+			count *= float64(min(to, s.in+s.end) - from)
 		} else {
-			count *= max(0, hi[a]-lo[a])
+			count *= float64(max(0, hi[a]-lo[a]))
 		}
 	}
 	return count
@@ -118,11 +118,11 @@ func sumBox(e *op.Eval, x *tensor.Tensor, base int, lo, hi, step []int, zero int
 
 // mean returns the quotient that quantises the mean of count values with the
 // given sum; 0 of none.
-func mean(x, y affine, sum int64, count int) float64 {
+func mean(x, y affine, sum int64, count float64) float64 {
 	if count == 0 {
 		return 0
 	}
-	return float64(sum) / float64(count) * float64(x.scale) / float64(y.scale)
+	return float64(sum) / count * float64(x.scale) / float64(y.scale)
 }
 
 // inOut reads the parameters of one input and of the output.

@@ -95,7 +95,7 @@ func reduceMean(e *op.Eval, x *tensor.Tensor, mask []bool, keep bool, xa, ya aff
 	}
 	q := targetOf(y, true)
 	for i, v := range s {
-		q.set(i, mean(xa, ya, v, count), float64(ya.zero))
+		q.set(i, mean(xa, ya, v, float64(count)), float64(ya.zero))
 	}
 	return nil
 }

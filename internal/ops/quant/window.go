@@ -26,7 +26,7 @@ const (
 
 // maxWindow bounds the attributes and spatial lengths, so that the sums and
 // products below stay in range of int64.
-const maxWindow = 1 << 30
+const maxWindow = 1 << 28
 
 func decodeWindow(a *op.Args) window {
 	w := window{kernel: a.Ints("kernel_shape"), strides: a.Ints("strides"), pads: a.Ints("pads"), dilations: a.Ints("dilations"),

@@ -217,7 +217,9 @@ func (o *tfIdfVectorizer) store(y *tensor.Tensor, r int, counts []int64) {
 		if o.mode != "TF" && len(o.weights) > 0 {
 			v *= float64(o.weights[id])
 		}
-		row[o.columns[id]] += v
+		if c := o.columns[id]; o.mode != "IDF" || row[c] == 0 { // presence counts once a column
+			row[c] += v
+		}
 	}
 	for j, v := range row {
 		y.SetFloatAt(r*o.width+j, v)
