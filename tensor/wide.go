@@ -53,13 +53,13 @@ func signed(v uint64, bits int) int64 { return int64(v<<(64-bits)) >> (64 - bits
 func (t *Tensor) FloatAt(i int) float64 {
 	switch t.dtype {
 	case Float32:
-		return float64(math.Float32frombits(uint32(t.bitsAt(i))))
+		return float64(math.Float32frombits(binary.LittleEndian.Uint32(t.data[4*i:])))
 	case Float64:
-		return math.Float64frombits(t.bitsAt(i))
+		return math.Float64frombits(binary.LittleEndian.Uint64(t.data[8*i:]))
 	case Float16:
-		return float64(F16(t.bitsAt(i)).Float32())
+		return float64(F16(binary.LittleEndian.Uint16(t.data[2*i:])).Float32())
 	case BFloat16:
-		return float64(BF16(t.bitsAt(i)).Float32())
+		return float64(BF16(binary.LittleEndian.Uint16(t.data[2*i:])).Float32())
 	case Complex64, Complex128:
 		return real(t.ComplexAt(i))
 	}
@@ -77,13 +77,13 @@ func (t *Tensor) FloatAt(i int) float64 {
 func (t *Tensor) SetFloatAt(i int, x float64) {
 	switch t.dtype {
 	case Float32:
-		t.setBits(i, uint64(math.Float32bits(float32(x))))
+		binary.LittleEndian.PutUint32(t.data[4*i:], math.Float32bits(float32(x)))
 	case Float64:
-		t.setBits(i, math.Float64bits(x))
+		binary.LittleEndian.PutUint64(t.data[8*i:], math.Float64bits(x))
 	case Float16:
-		t.setBits(i, uint64(ToF16(x)))
+		binary.LittleEndian.PutUint16(t.data[2*i:], uint16(ToF16(x)))
 	case BFloat16:
-		t.setBits(i, uint64(ToBF16(x)))
+		binary.LittleEndian.PutUint16(t.data[2*i:], uint16(ToBF16(x)))
 	case Complex64, Complex128:
 		t.SetComplexAt(i, complex(x, 0))
 	case Bool:
@@ -130,6 +130,9 @@ func FloatToUint(x float64) uint64 {
 
 // IntAt returns element i as an int64.
 func (t *Tensor) IntAt(i int) int64 {
+	if t.dtype == Int64 {
+		return int64(binary.LittleEndian.Uint64(t.data[8*i:]))
+	}
 	switch t.dtype.Class() {
 	case ClassInt:
 		return signed(t.bitsAt(i), t.dtype.Bits())
@@ -142,6 +145,8 @@ func (t *Tensor) IntAt(i int) int64 {
 // SetIntAt stores x in element i; integers keep the low bits, bool stores x != 0.
 func (t *Tensor) SetIntAt(i int, x int64) {
 	switch {
+	case t.dtype == Int64:
+		binary.LittleEndian.PutUint64(t.data[8*i:], uint64(x))
 	case t.dtype == Bool:
 		t.setBits(i, uint64(b2i(x != 0)))
 	case t.dtype.Class() == ClassInt || t.dtype.Class() == ClassUint:

@@ -6,6 +6,7 @@ import "fmt"
 const (
 	gemmA, gemmRS, gemmKC, gemmB, gemmBS, gemmC, gemmLDC, gemmBiasCol, gemmBiasRow, gemmMask, gemmCols = 0, 8, 16, 24, 32, 40, 48, 56, 64, 72, 80
 	gemmAlpha, gemmBeta, gemmClip, gemmLo, gemmHi                                                      = 88, 92, 96, 100, 104
+	gemmTileAt                                                                                         = 112
 )
 
 // gemmTile is a family of kernels: 1 to rows rows by vectors vectors of columns.

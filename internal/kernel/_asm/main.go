@@ -1,4 +1,4 @@
-// Command _asm writes the amd64 assembly of the kernel packages.
+// Command _asm writes the assembly of the kernel packages.
 //
 // Run it by go generate in internal/kernel/vec, gemm or conv. With -check it writes nothing and fails if a file would change.
 package main
@@ -21,9 +21,12 @@ func main() {
 	dir := flag.String("kernel", "..", "the directory internal/kernel")
 	flag.Parse()
 	for _, pkg := range []struct {
-		name string
-		gen  func() (asm, decl string)
-	}{{"vec", vecPackage}, {"gemm", gemmPackage}, {"conv", convPackage}} {
+		name, arch string
+		gen        func() (asm, decl string)
+	}{
+		{"vec", "amd64", vecPackage}, {"gemm", "amd64", gemmPackage}, {"conv", "amd64", convPackage},
+		{"vec", "arm64", vecPackageARM64}, {"gemm", "arm64", gemmPackageARM64}, {"conv", "arm64", convPackageARM64},
+	} {
 		asm, decl := pkg.gen()
 		asm = "//go:build !purego\n\n#include \"textflag.h\"\n" + asm
 		decl = "//go:build !purego\n\npackage " + pkg.name + "\n" + decl
@@ -31,8 +34,8 @@ func main() {
 		if err != nil {
 			fail(err)
 		}
-		write(filepath.Join(*dir, pkg.name, "kernels_amd64.s"), []byte(header+asm))
-		write(filepath.Join(*dir, pkg.name, "kernels_amd64.go"), src)
+		write(filepath.Join(*dir, pkg.name, "kernels_"+pkg.arch+".s"), []byte(header+asm))
+		write(filepath.Join(*dir, pkg.name, "kernels_"+pkg.arch+".go"), src)
 	}
 }
 

@@ -48,6 +48,10 @@ type vecBody struct {
 // each emits one instruction for every instance.
 func (b *vecBody) each(op string, operands ...any) {
 	for i := range b.now {
+		if b.v == "V" {
+			b.neonEach(op, i, operands)
+			continue
+		}
 		var s []string
 		for _, o := range operands {
 			switch o := o.(type) {
@@ -83,7 +87,11 @@ func (b *vecBody) bits(u uint32) string {
 		i = len(*b.table)
 		*b.table = append(*b.table, u)
 	}
-	return fmt.Sprintf("vecConst<>+%d(SB)", i*64)
+	stride := 64
+	if b.v == "V" {
+		stride = 16
+	}
+	return fmt.Sprintf("vecConst<>+%d(SB)", i*stride)
 }
 
 // r is a constant that must be in a register.

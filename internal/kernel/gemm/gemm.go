@@ -81,6 +81,8 @@ type kernelArgs struct {
 	beta    float32
 	clip    int32
 	lo, hi  float32
+	_       float32
+	tile    [8 * 8]float32 // the product of a tile, row by row, where a kernel leaves the rest to finish
 }
 
 // tile is a family of kernels of one width, for heights 1 to rows; id numbers the first, -1 is the generic one.
@@ -92,6 +94,9 @@ func (t tile) run(m int, p *kernelArgs) {
 		return
 	}
 	call(t.id+m-1, p)
+	if leavesPartial && p.cols < t.width {
+		finish(p, m, t.width)
+	}
 }
 
 // layout is how an instruction set cuts matrices.

@@ -49,3 +49,6 @@ func layoutFor(l isa.Level) *layout {
 func canTranspose8() bool { return isa.Best().Includes(isa.AVX2) }
 
 func transpose8(p *transposeArgs) { gemmTranspose8F32AVX2(p) }
+
+// leavesPartial says whether kernels leave tiles with too few columns to finish: here they mask.
+const leavesPartial = false

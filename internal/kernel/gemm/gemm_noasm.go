@@ -1,4 +1,4 @@
-//go:build !amd64 || purego
+//go:build !(amd64 || arm64) || purego
 
 package gemm
 
@@ -11,3 +11,5 @@ func call(int, *kernelArgs) { panic("gemm: no assembly") }
 func canTranspose8() bool { return false }
 
 func transpose8(*transposeArgs) { panic("gemm: no assembly") }
+
+const leavesPartial = false

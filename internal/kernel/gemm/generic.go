@@ -2,7 +2,7 @@ package gemm
 
 import "unsafe"
 
-// genericWidth is the width of the panels and the height of the blocks of the Go kernel.
+// genericWidth is the width of the panels of the Go kernel.
 const genericWidth = 4
 
 // layoutGeneric is for processors without assembly.
@@ -10,24 +10,31 @@ var layoutGeneric = layout{kc: 256, tiles: []tile{{width: genericWidth, rows: 4,
 
 // kernelGeneric computes m rows, at most 4, of a packed panel: the contract of every kernel, in Go.
 func kernelGeneric(p *kernelArgs, m int) {
-	var acc [4][genericWidth]float32
+	clear(p.tile[:m*genericWidth])
 	if p.kc > 0 {
 		b := unsafe.Slice(p.b, p.kc*genericWidth)
 		row := func(r int) []float32 {
 			return unsafe.Slice((*float32)(unsafe.Add(unsafe.Pointer(p.a), r*p.rs)), p.kc)
 		}
-		if m == 4 {
-			productGeneric(&acc, row(0), row(1), row(2), row(3), b)
-		} else {
-			for r := range m {
-				rowGeneric(&acc[r], row(r), b)
-			}
+		tile := func(r int) *[genericWidth]float32 { return (*[genericWidth]float32)(p.tile[r*genericWidth:]) }
+		r := 0
+		for ; r+2 <= m; r += 2 { // two rows are what fits 16 registers
+			pairGeneric(tile(r), tile(r+1), row(r), row(r+1), b)
+		}
+		if r < m {
+			rowGeneric(tile(r), row(r), b)
 		}
 	}
+	finish(p, m, genericWidth)
+}
+
+// finish stores clip(alpha*tile + beta*C + bias).
+func finish(p *kernelArgs, m, width int) {
 	for r := range m {
 		c := unsafe.Slice((*float32)(unsafe.Add(unsafe.Pointer(p.c), r*p.ldc)), p.cols)
+		tile := p.tile[r*width:][:p.cols]
 		for j := range c {
-			x := acc[r][j] * p.alpha
+			x := tile[j] * p.alpha
 			if p.beta != 0 {
 				x += c[j] * p.beta
 			}
@@ -48,12 +55,6 @@ func kernelGeneric(p *kernelArgs, m int) {
 			c[j] = x
 		}
 	}
-}
-
-// productGeneric adds four rows of A times a panel, in two passes of two rows, which is what fits 16 registers.
-func productGeneric(acc *[4][genericWidth]float32, a0, a1, a2, a3, b []float32) {
-	pairGeneric(&acc[0], &acc[1], a0, a1, b)
-	pairGeneric(&acc[2], &acc[3], a2, a3, b)
 }
 
 func pairGeneric(x, y *[genericWidth]float32, a0, a1, b []float32) {

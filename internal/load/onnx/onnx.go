@@ -23,7 +23,10 @@ type Opener func(location string) ([]byte, error)
 // what open returns, which therefore must stay as they are while the model is
 // in use. open may be nil: external data is an error then.
 func Read(name string, data []byte, open Opener) (*graph.Model, error) {
-	total := int64(baseBudget) + int64(len(data))
+	// Objects of small text take several times its size; a file that is all
+	// weights needs none of that.
+	size := int64(len(data))
+	total := baseBudget + size + min(2*size, 16<<20)
 	b := &budget{total: total, left: total}
 	m, err := read(b, data, open)
 	if err != nil {

@@ -225,22 +225,20 @@ func (o *onnxAttention) bias(e *op.Eval, a *attention) (func(b, h, i int, row []
 			mask.add(b, h, i, row)
 		}
 		pos, end := i+past, len(row)
+		far := len(row) + a.q.s // more than any distance between query and key
 		if nonpad != nil {
-			end = min(max(nonpad[b], 0), end)
-			pos = i + end - a.q.s
-			if nonpad[b] > len(row) || nonpad[b] < 0 {
-				pos = i + clamp(nonpad[b], len(row)+a.q.s) - a.q.s
-			}
+			n := clamp(nonpad[b], far)
+			pos, end = i+n-a.q.s, min(max(n, 0), end)
 		}
 		lo, hi := 0, end // keys [lo, hi) take part
 		if o.causal {
 			hi = min(hi, pos+1)
 		}
 		if o.left >= 0 {
-			lo = max(lo, pos-o.left)
+			lo = max(lo, pos-clamp(o.left, far))
 		}
-		if o.right >= 0 && o.right < len(row) {
-			hi = min(hi, pos+o.right+1)
+		if o.right >= 0 {
+			hi = min(hi, pos+clamp(o.right, far)+1)
 		}
 		maskOutside(row, lo, hi)
 	}, nil

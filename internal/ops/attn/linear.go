@@ -169,8 +169,12 @@ func (o *linearAttention) Eval(e *op.Eval) error {
 			state[i] = past.FloatAt((slots-1)*size + i)
 		}
 	}
+	clear(y.Bytes())
 	clear(present.Bytes())
 	setRow(present, (slots-1)*size, state) // stays if there is no token
+	if size == 0 {
+		return nil
+	}
 	r := tensor.Of[float64](rows)
 	l := &linearRun{o, s, e, r[:s.dk], r[s.dk : 2*s.dk], r[2*s.dk:][:s.dv], r[2*s.dk+s.dv:]}
 	for t := range s.t {

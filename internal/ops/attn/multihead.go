@@ -105,6 +105,9 @@ func packed(t *tensor.Tensor, i, k, n int) (heads, error) {
 // unpack reads query, key and value; cached is set if the latter two are caches.
 func (o *multiHead) unpack(e *op.Eval) (q, k, v heads, cached bool, err error) {
 	tq, tk, tv := e.In(0), e.In(1), e.In(2)
+	if tk == nil && tv != nil {
+		return q, k, v, false, fmt.Errorf("value is %v without a key", tv)
+	}
 	if tk == nil && tq.Rank() == 5 {
 		for i, x := range []*heads{&q, &k, &v} {
 			if *x, err = packed(tq, i, 3, o.heads); err != nil {

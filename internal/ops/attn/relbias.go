@@ -134,31 +134,39 @@ func (o *gatedBias) Infer(c *op.Infer) error {
 }
 
 // places returns B, S and the row of the query for each place of B·S, -1 for none.
-func (o *gatedBias) places(e *op.Eval) (b, s int, at []int, err error) {
+func (o *gatedBias) places(e *op.Eval) (b, s int, at []int64, err error) {
 	q, off := e.In(0), e.In(6)
-	if q.Rank() == 3 && off == nil {
+	whole := q.Rank() == 3 && off == nil
+	switch {
+	case whole:
 		b, s = q.Shape()[0], q.Shape()[1]
-		at = make([]int, b*s)
-		for i := range at {
-			at[i] = i
-		}
-		return b, s, at, nil
-	}
-	if q.Rank() != 2 || off == nil || off.Rank() != 2 || off.Len() < q.Shape()[0] {
+	case q.Rank() == 2 && off != nil && off.Rank() == 2 && off.Len() >= q.Shape()[0]:
+		b, s = off.Shape()[0], off.Shape()[1]
+	default:
 		return 0, 0, nil, fmt.Errorf("query_layer is %v and token_offset %v, must be [B,S,hidden], or [tokens,hidden] and [B,S]", q, off)
 	}
-	at = make([]int, off.Len())
+	t, err := e.Temp(tensor.Int64, b, s)
+	if err != nil {
+		return 0, 0, nil, err
+	}
+	at = tensor.Of[int64](t)
 	for i := range at {
 		at[i] = -1
+		if whole {
+			at[i] = int64(i)
+		}
+	}
+	if whole {
+		return b, s, at, nil
 	}
 	for i := range q.Shape()[0] {
 		p := off.IntAt(i)
 		if p < 0 || p >= int64(len(at)) {
 			return 0, 0, nil, fmt.Errorf("token_offset %d is outside the %d places", p, len(at))
 		}
-		at[p] = i
+		at[p] = int64(i)
 	}
-	return off.Shape()[0], off.Shape()[1], at, nil
+	return b, s, at, nil
 }
 
 func (o *gatedBias) Eval(e *op.Eval) error {
@@ -189,7 +197,7 @@ func (o *gatedBias) Eval(e *op.Eval) error {
 				for i := range h {
 					x := 0.0
 					if row >= 0 {
-						x = q.FloatAt(row*hidden+k*h+i) + e.In(1).FloatAt(k*h+i)
+						x = q.FloatAt(int(row)*hidden+k*h+i) + e.In(1).FloatAt(k*h+i)
 					}
 					sum[c/half] += x * w.FloatAt(i*2*half+c)
 				}

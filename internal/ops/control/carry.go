@@ -182,24 +182,23 @@ func stackedDims(c *op.Infer, inner graph.Shape, declared graph.Type, sure bool)
 	return s
 }
 
-// emptyStack makes output i of no items along axis: the rest of its shape is
-// what the body declares, symbols 0.
-func emptyStack(e *op.Eval, i int, t graph.Type, axis int) error {
-	dt := t.Elem
-	if dt == tensor.Invalid {
-		dt = tensor.Float32
-	}
-	axis, err := op.Axis(axis, len(t.Shape)+1)
-	if err != nil {
-		return err
+// emptyDims returns the shape of a scan output without rounds: 0 along axis,
+// the rest is what the body declares, symbols 0.
+func emptyDims(t graph.Type, axis int) []int {
+	if axis < 0 {
+		axis += len(t.Shape) + 1
 	}
 	dims := make([]int, 0, len(t.Shape)+1)
-	for _, d := range t.Shape {
+	for k, d := range t.Shape {
+		if k == axis {
+			dims = append(dims, 0)
+		}
 		dims = append(dims, d.N) // 0 for a symbol
 	}
-	dims = append(append(append([]int{}, dims[:axis]...), 0), dims[axis:]...)
-	_, err = e.Out(i, dt, dims...)
-	return err
+	if axis >= len(t.Shape) {
+		dims = append(dims, 0)
+	}
+	return dims
 }
 
 // passes reports whether output k of b is its input i, unchanged.

@@ -53,6 +53,13 @@ func (o *batchNorm) Infer(c *op.Infer) error {
 	if x != nil && len(x) < 1 {
 		return fmt.Errorf("X %v must have at least 1 axis", x)
 	}
+	if len(x) > 1 && !o.perElement {
+		for i, name := range []string{"scale", "B", "mean", "var"} {
+			if err := holds(c, i+1, name, x[1]); err != nil {
+				return err
+			}
+		}
+	}
 	c.Out(0, c.Type(0), x)
 	for i := 1; i < 5; i++ {
 		in := 3 + (i-1)%2 // mean, var, saved mean, saved var

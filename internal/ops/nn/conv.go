@@ -60,22 +60,35 @@ func last[T any](s []T) []T {
 }
 
 func (o *conv) Infer(c *op.Infer) error {
-	x, w := c.Shape(0), c.Shape(1)
-	if x == nil {
-		if w != nil && len(w) >= 2 {
-			x = c.FreshShape(len(w))
-		} else {
-			c.Out(0, c.Type(0), nil)
-			return nil
-		}
+	y, m, err := o.shape(c)
+	if err != nil {
+		return err
 	}
-	if len(x) < 3 {
-		return fmt.Errorf("X %v must have at least 3 axes", x)
+	c.Out(0, c.Type(0), y)
+	if err := holds(c, 2, "B", m); err != nil || y == nil {
+		return err
+	}
+	return expect(c, 3, "Z", y)
+}
+
+// shape infers Y's shape and M from those of X and W.
+func (o *conv) shape(c *op.Infer) (graph.Shape, graph.Dim, error) {
+	x, w, m := c.Shape(0), c.Shape(1), c.Fresh()
+	if len(w) > 0 {
+		m = w[0]
+	}
+	if x == nil && w == nil {
+		return nil, m, nil
+	}
+	if x == nil {
+		x = c.FreshShape(len(w))
+	}
+	if len(x) < 3 || w != nil && len(w) != len(x) {
+		return nil, m, fmt.Errorf("X %v must have at least 3 axes, and W %v as many", x, w)
 	}
 	if o.nhwc {
 		x = first(x)
 	}
-	m := c.Fresh()
 	kernel := make(graph.Shape, len(x)-2)
 	for i := range kernel {
 		kernel[i] = c.Fresh()
@@ -84,21 +97,39 @@ func (o *conv) Infer(c *op.Infer) error {
 		}
 	}
 	if w != nil {
-		if len(w) != len(x) {
-			return fmt.Errorf("W %v must have as many axes as X %v", w, x)
+		if err := o.agree(x, w); err != nil {
+			return nil, m, err
 		}
-		m = w[0]
-		copy(kernel, w[2:])
+		for i, d := range w[2:] {
+			if d.Known() {
+				kernel[i] = d
+			}
+		}
 	}
 	sp, err := o.window.infer(c, x[2:], kernel)
 	if err != nil {
-		return err
+		return nil, m, err
 	}
 	y := append(graph.Shape{x[0], m}, sp...)
 	if o.nhwc {
 		y = last(y)
 	}
-	c.Out(0, c.Type(0), y)
+	return y, m, nil
+}
+
+// agree checks the parts of X (channels first) and W that are known.
+func (o *conv) agree(x, w graph.Shape) error {
+	if x[1].Known() && w[1].Known() && int64(w[1].N)*int64(o.group) != int64(x[1].N) {
+		return fmt.Errorf("X has %v channels, W %v with %d groups needs %d", x[1], w, o.group, int64(w[1].N)*int64(o.group))
+	}
+	if w[0].Known() && w[0].N%o.group != 0 {
+		return fmt.Errorf("W has %v output channels, no multiple of %d groups", w[0], o.group)
+	}
+	for i, k := range o.kernel {
+		if i+2 < len(w) && w[i+2].Known() && w[i+2].N != k {
+			return fmt.Errorf("kernel_shape %v does not agree with W %v", o.kernel, w)
+		}
+	}
 	return nil
 }
 
@@ -201,16 +232,10 @@ func (o *conv) job(xs, ws []int) (*convJob, error) {
 		return nil, fmt.Errorf("W %v must have as many axes as X %v", ws, xs)
 	}
 	j := &convJob{n: xs[0], c: xs[1], m: ws[0], group: o.group}
-	if ws[1] > 0 && j.c/ws[1] != o.group || ws[1]*o.group != j.c {
-		return nil, fmt.Errorf("X has %d channels, W %v with %d groups needs %d", j.c, ws, o.group, ws[1]*o.group)
+	err := o.agree(graph.Dims(xs...), graph.Dims(ws...))
+	if err != nil {
+		return nil, err
 	}
-	if j.m%o.group != 0 {
-		return nil, fmt.Errorf("W has %d output channels, no multiple of %d groups", j.m, o.group)
-	}
-	if len(o.kernel) > 0 && !tensor.SameShape(o.kernel, ws[2:]) {
-		return nil, fmt.Errorf("kernel_shape %v does not agree with W %v", o.kernel, ws)
-	}
-	var err error
 	j.axes, err = o.window.spans(xs[2:], ws[2:])
 	j.taps = op.Prod(ws[2:])
 	return j, err

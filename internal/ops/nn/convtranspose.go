@@ -119,6 +119,9 @@ func (o *convTranspose) Infer(c *op.Infer) error {
 	if err := o.check(n, pads); err != nil {
 		return err
 	}
+	if x[1].Known() && (x[1].N%o.group != 0 || w[0].Known() && w[0] != x[1]) {
+		return fmt.Errorf("X %v and W %v must have the same number of channels, a multiple of %d groups", x, w, o.group)
+	}
 	y := graph.Shape{x[0], c.Fresh()}
 	if w[1].Known() {
 		m := int64(w[1].N) * int64(o.group)
@@ -141,7 +144,15 @@ func (o *convTranspose) Infer(c *op.Infer) error {
 		y = append(y, graph.D(s.out))
 	}
 	c.Out(0, c.Type(0), y)
-	return nil
+	return holds(c, o.biasIn(c.Node()), "B", y[1])
+}
+
+// biasIn returns the input number of B.
+func (o *convTranspose) biasIn(n *graph.Node) int {
+	if n.Domain == msDomain {
+		return 3
+	}
+	return 2
 }
 
 func (o *convTranspose) Eval(e *op.Eval) error {
@@ -175,11 +186,7 @@ func (o *convTranspose) Eval(e *op.Eval) error {
 		}
 		dims = append(dims, axes[i].out)
 	}
-	b := 2
-	if e.Node().Domain == msDomain {
-		b = 3
-	}
-	bias, err := vector(e, b, "B", dims[1])
+	bias, err := vector(e, o.biasIn(e.Node()), "B", dims[1])
 	if err != nil {
 		return err
 	}

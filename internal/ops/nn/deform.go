@@ -14,17 +14,26 @@ import (
 // positions moved by offset [N, offset_group*taps*axes, out...] and weighs the
 // samples by mask [N, offset_group*taps, out...].
 type deformConv struct {
-	conv
+	conv        conv // not embedded: its kernels compute something else
 	offsetGroup int
 }
 
 var deformConvDef = &op.Def{Name: "DeformConv", New: func(a *op.Args) (op.Op, error) {
 	o := &deformConv{conv{window: decodeWindow(a), group: a.Int("group", 1)}, a.Int("offset_group", 1)}
-	if o.group < 1 || o.offsetGroup < 1 {
-		return nil, fmt.Errorf("group %d and offset_group %d must be at least 1", o.group, o.offsetGroup)
+	if o.conv.group < 1 || o.offsetGroup < 1 {
+		return nil, fmt.Errorf("group %d and offset_group %d must be at least 1", o.conv.group, o.offsetGroup)
 	}
 	return o, nil
 }}
+
+func (o *deformConv) Infer(c *op.Infer) error {
+	y, m, err := o.conv.shape(c)
+	if err != nil {
+		return err
+	}
+	c.Out(0, c.Type(0), y)
+	return holds(c, 3, "B", m)
+}
 
 func (o *deformConv) Eval(e *op.Eval) error {
 	x, w := e.In(0), e.In(1)
@@ -32,7 +41,7 @@ func (o *deformConv) Eval(e *op.Eval) error {
 	if len(xs) < 3 {
 		return fmt.Errorf("X %v must have at least 3 axes", x)
 	}
-	j, err := o.job(xs, w.Shape())
+	j, err := o.conv.job(xs, w.Shape())
 	if err != nil {
 		return err
 	}

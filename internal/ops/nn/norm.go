@@ -71,8 +71,26 @@ func (o *groupNorm) check() error {
 }
 
 func (o *groupNorm) Infer(c *op.Infer) error {
-	if x := c.Shape(0); x != nil && len(x) < 2 {
-		return fmt.Errorf("X %v must have at least 2 axes", x)
+	if x := c.Shape(0); x != nil {
+		if len(x) < 2 {
+			return fmt.Errorf("X %v must have at least 2 axes", x)
+		}
+		n := x[1]
+		if o.channelsLast {
+			n = x[len(x)-1]
+		}
+		if n.Known() && o.groups > 0 && n.N%o.groups != 0 {
+			return fmt.Errorf("%d channels are no multiple of %d groups", n.N, o.groups)
+		}
+		if o.perGroup {
+			n = graph.D(o.groups)
+		}
+		if err := holds(c, 1, "scale", n); err != nil {
+			return err
+		}
+		if err := holds(c, 2, "bias", n); err != nil {
+			return err
+		}
 	}
 	c.Like(0, 0)
 	if o.skip {
@@ -333,6 +351,13 @@ func (o *layerNorm) Infer(c *op.Infer) error {
 	}
 	if o.sumOut > 0 {
 		c.Out(o.sumOut, c.Type(0), x)
+	}
+	for i := 1; x.Known() && i < c.NIn(); i++ {
+		if s := c.Shape(i); s.Known() {
+			if d, err := op.BroadcastDims(s.Ints(), x.Ints()); err != nil || !tensor.SameShape(d, x.Ints()) {
+				return fmt.Errorf("input %d %v does not broadcast to %v", i, s, x)
+			}
+		}
 	}
 	return nil
 }

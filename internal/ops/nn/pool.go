@@ -301,13 +301,13 @@ func (o *pool) index(best, c, plane int, in []int) int64 {
 
 // globalPool is GlobalMaxPool, GlobalAveragePool and GlobalLpPool: each plane of
 // X [N,C,in...] becomes one value, Y [N,C,1...].
-type globalPool struct{ pool }
+type globalPool struct{ pool pool }
 
 func globalDef(name string, r reduction) *op.Def {
 	return &op.Def{Name: name, New: func(a *op.Args) (op.Op, error) {
 		o := &globalPool{pool{reduce: r}}
 		if r == reduceNorm {
-			o.p = normOrder(a)
+			o.pool.p = normOrder(a)
 		}
 		return o, nil
 	}}
@@ -356,8 +356,8 @@ func (o *globalPool) Eval(e *op.Eval) error {
 		taps[i] = i
 	}
 	for c := range y.Len() {
-		r, best := o.fold(v[c*len(taps):], taps, len(taps))
-		if best < 0 && o.reduce == reduceMax {
+		r, best := o.pool.fold(v[c*len(taps):], taps, len(taps))
+		if best < 0 && o.pool.reduce == reduceMax {
 			r = lowest(x.DType())
 		}
 		y.SetFloatAt(c, r)

@@ -3,6 +3,7 @@ package nn
 import (
 	"fmt"
 	"math"
+	"strconv"
 
 	"github.com/walnut-ai/walnut/internal/graph"
 	"github.com/walnut-ai/walnut/internal/op"
@@ -93,9 +94,38 @@ func (o *recurrent) Infer(c *op.Infer) error {
 	if o.batchFirst {
 		y, state = graph.Shape{batch, seq, dirs, hidden}, graph.Shape{batch, dirs, hidden}
 	}
+	if err := o.expect(c, batch, hidden, state); err != nil {
+		return err
+	}
 	c.Out(0, c.Type(0), y)
 	for i := 1; i < c.NOut(); i++ {
 		c.Out(i, c.Type(0), state)
+	}
+	return nil
+}
+
+// expect checks the shapes of all inputs but X as far as they are known.
+func (o *recurrent) expect(c *op.Infer, batch, hidden graph.Dim, state graph.Shape) error {
+	dirs, in := state[0], c.Fresh()
+	if o.batchFirst {
+		dirs = state[1]
+	}
+	if x := c.Shape(0); x != nil {
+		in = x[2]
+	}
+	times := func(n int) graph.Dim {
+		if !hidden.Known() || hidden.N < 1 || hidden.N > maxExtent {
+			return c.Fresh()
+		}
+		return graph.D(n * hidden.N)
+	}
+	for i, want := range []graph.Shape{nil, {dirs, times(o.gates), in}, {dirs, times(o.gates), hidden}, {dirs, times(2 * o.gates)},
+		{batch}, state, state, {dirs, times(3)}} {
+		if i > 0 {
+			if err := expect(c, i, c.Node().Op+" input "+strconv.Itoa(i), want); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/walnut-ai/walnut/internal/graph"
 	"github.com/walnut-ai/walnut/internal/op"
+	"github.com/walnut-ai/walnut/tensor"
 )
 
 // window is the sliding window of convolutions and pools as attributes give
@@ -239,4 +240,32 @@ func tap(l []span, o, k []int) int {
 		p = p*s.in + i
 	}
 	return p
+}
+
+// holds checks in inference that optional input i has n elements, where both are known.
+func holds(c *op.Infer, i int, name string, n graph.Dim) error {
+	s := c.Shape(i)
+	if !c.Has(i) || !s.Known() || !n.Known() {
+		return nil
+	}
+	if k, ok := tensor.NumElements(s.Ints()); !ok || k != n.N {
+		return fmt.Errorf("%s %v must have %d elements", name, s, n.N)
+	}
+	return nil
+}
+
+// expect checks in inference that optional input i can have shape want.
+func expect(c *op.Infer, i int, name string, want graph.Shape) error {
+	s := c.Shape(i)
+	if s == nil || !c.Has(i) {
+		return nil
+	}
+	ok := len(s) == len(want)
+	for k := 0; ok && k < len(s); k++ {
+		ok = !s[k].Known() || !want[k].Known() || s[k] == want[k]
+	}
+	if !ok {
+		return fmt.Errorf("%s %v must have shape %v", name, s, want)
+	}
+	return nil
 }

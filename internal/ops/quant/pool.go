@@ -91,7 +91,7 @@ func (o *qPool) under(l []slide, at, lo, hi []int) float64 {
 		to := from + s.kernel
 		lo[a], hi[a] = max(0, from), max(0, min(s.in, to))
 		if o.padded {
-			count *= float64(min(to, s.in+s.end) - from)
+			count *= float64(s.kernel) // ONNX Runtime counts what hangs over the padding too
 		} else {
 			count *= float64(max(0, hi[a]-lo[a]))
 		}

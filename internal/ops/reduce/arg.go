@@ -77,8 +77,7 @@ func (o *argExtreme) Eval(e *op.Eval) error {
 			if o.min {
 				i, j = j, i
 			}
-			better, worse := less(j, i), less(i, j)
-			if better || o.last && !worse {
+			if less(j, i) || o.last && !less(i, j) {
 				best = k
 			}
 		}

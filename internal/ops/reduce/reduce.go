@@ -87,6 +87,9 @@ func (o *reduction) Infer(c *op.Infer) error {
 	}
 	if o.input {
 		l, ok := c.Ints(1)
+		if a := c.Shape(1); len(a) == 1 && a[0] == graph.D(0) {
+			l, ok = nil, true
+		}
 		if !ok {
 			c.Out(0, c.Type(0), o.unknownAxes(c, s))
 			return nil
@@ -124,7 +127,7 @@ func (o *reduction) unknownAxes(c *op.Infer, s graph.Shape) graph.Shape {
 		return c.FreshShape(len(s))
 	}
 	a := c.Shape(1)
-	if len(a) != 1 || !a[0].Known() || a[0].N == 0 {
+	if len(a) != 1 || !a[0].Known() {
 		return nil
 	}
 	return c.FreshShape(max(0, len(s)-a[0].N))

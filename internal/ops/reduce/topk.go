@@ -105,17 +105,17 @@ func selectK[T int64 | uint64 | float64](o *topK, e *op.Eval, l lanes, get func(
 	if err != nil {
 		return err
 	}
-	order, err := accumulators[int64](e, l.n, tensor.Int64)
+	index, err := accumulators[int64](e, l.n, tensor.Int64)
 	if err != nil {
 		return err
 	}
 	k := indices.Len() / (l.outer * l.step)
 	return l.each(func(row, first int) error {
-		for i := range order {
-			key[i], order[i] = get(first+i*l.step), int64(i)
+		for i := range index {
+			key[i], index[i] = get(first+i*l.step), int64(i)
 		}
-		slices.SortFunc(order, func(i, j int64) int {
-			c := compare(key[i], key[j])
+		slices.SortFunc(index, func(i, j int64) int {
+			c := order(key[i], key[j])
 			if o.largest {
 				c = -c
 			}
@@ -125,7 +125,7 @@ func selectK[T int64 | uint64 | float64](o *topK, e *op.Eval, l lanes, get func(
 			return c
 		})
 		at := row/l.step*k*l.step + row%l.step
-		for _, i := range order[:k] {
+		for _, i := range index[:k] {
 			set(at, key[i])
 			indices.SetIntAt(at, i)
 			at += l.step
@@ -134,8 +134,8 @@ func selectK[T int64 | uint64 | float64](o *topK, e *op.Eval, l lanes, get func(
 	})
 }
 
-// compare orders numbers with NaN above all.
-func compare[T int64 | uint64 | float64](a, b T) int {
+// order compares numbers with NaN above all.
+func order[T int64 | uint64 | float64](a, b T) int {
 	switch {
 	case a < b || b != b && a == a:
 		return -1
