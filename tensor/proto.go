@@ -17,8 +17,12 @@ var ErrProto = errors.New("tensor: bad ONNX message")
 // the reader has not been told how to open it.
 var ErrExternal = errors.New("tensor: data is in an external file")
 
-// maxRank bounds the dimensions that a message or file may declare.
-const maxRank = 64
+const (
+	// maxRank bounds the dimensions that a message or file may declare.
+	maxRank = 64
+	// maxProtoName bounds the bytes of a name in a message.
+	maxProtoName = 64 << 10
+)
 
 // ProtoReader decodes ONNX messages. The zero ProtoReader reads what is
 // complete in itself; the loader of models sets the hooks.
@@ -206,6 +210,9 @@ func (h *tensorHead) field(f *field) error {
 	case tpSegment:
 		return fmt.Errorf("%w: tensors in segments are not supported", ErrProto)
 	case tpName:
+		if len(f.data) > maxProtoName {
+			return fmt.Errorf("%w: a name of %d bytes, at most %d are allowed", ErrProto, len(f.data), maxProtoName)
+		}
 		h.name = string(f.data)
 		return f.want(protowire.BytesType)
 	case tpRaw:
@@ -308,6 +315,9 @@ func (r ProtoReader) build(h *tensorHead, b []byte) (*Tensor, error) {
 	dt := DType(h.dtype)
 	size, err := byteLen(dt, h.dims)
 	if err != nil {
+		return nil, err
+	}
+	if err := r.alloc(valueCost + 16*len(h.dims)); err != nil {
 		return nil, err
 	}
 	n, _ := NumElements(h.dims)

@@ -113,7 +113,7 @@ func (r ProtoReader) sequence(b []byte, depth int) (name string, s *Sequence, er
 		b = rest
 		switch f.num {
 		case 1:
-			name = string(f.data)
+			name = valueName(f.data)
 		case 2:
 			if f.v > uint64(ProtoOptional) {
 				return name, nil, fmt.Errorf("%w: sequence: elem_type is %d", ErrProto, f.v)
@@ -143,6 +143,10 @@ func (r ProtoReader) sequence(b []byte, depth int) (name string, s *Sequence, er
 	return name, s, nil
 }
 
+// valueName returns a name, cut where no honest one ends: names of values in
+// messages of their own have no meaning.
+func valueName(b []byte) string { return string(b[:min(len(b), maxProtoName)]) }
+
 // add appends v; tensors must have one element type.
 func (s *Sequence) add(v Value) error {
 	if t, ok := v.(*Tensor); ok {
@@ -165,7 +169,7 @@ func (r ProtoReader) optional(b []byte, depth int) (name string, o *Optional, er
 		b = rest
 		switch f.num {
 		case 1:
-			name = string(f.data)
+			name = valueName(f.data)
 		case 2:
 			if f.v > uint64(ProtoOptional) {
 				return name, nil, fmt.Errorf("%w: optional: elem_type is %d", ErrProto, f.v)
@@ -198,7 +202,7 @@ func (r ProtoReader) mapping(b []byte, depth int) (name string, m *Map, err erro
 		b = rest
 		switch f.num {
 		case 1:
-			name = string(f.data)
+			name = valueName(f.data)
 		case 2:
 			keyType = DType(min(f.v, 255))
 		case 3:

@@ -60,12 +60,36 @@ func EvalNode(n *graph.Node, rt *Runtime, alloc Allocator, in []tensor.Value) ([
 
 // Run evaluates the node and checks that every output wanted is there.
 func (e *Eval) Run() error {
+	if err := e.checkInputs(); err != nil {
+		return err
+	}
 	if err := Of(e.node).Op.Eval(e); err != nil {
 		return err
 	}
 	for i := range e.out {
 		if e.node.Outputs[i] != nil && e.out[i] == nil {
 			return fmt.Errorf("output %d was not computed", i)
+		}
+	}
+	return nil
+}
+
+// checkInputs compares the inputs with the schema: inference does so too, but
+// may not have known their types.
+func (e *Eval) checkInputs() error {
+	s := Of(e.node).Schema
+	for i := range e.node.Inputs {
+		p := s.Input(i)
+		switch v := e.in[i].(type) {
+		case nil:
+		case *tensor.Tensor:
+			if !takes(s, p, v.DType()) {
+				return fmt.Errorf("input %d (%s) is %v, version %d takes %v", i, p.Name, v, s.Since, typesOf(s, p))
+			}
+		default:
+			if tensorsOnly(s, p) {
+				return fmt.Errorf("input %d (%s) is %s, must be a tensor", i, p.Name, tensor.Describe(v))
+			}
 		}
 	}
 	return nil

@@ -3,8 +3,10 @@ package op
 import (
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/walnut-ai/walnut/internal/graph"
+	"github.com/walnut-ai/walnut/internal/op/schema"
 	"github.com/walnut-ai/walnut/tensor"
 )
 
@@ -67,10 +69,11 @@ func (c *Infer) types() error {
 		if t.Kind == graph.KindTensor && t.Elem == tensor.Invalid {
 			continue
 		}
-		if list := s.Types[p.Type]; list != nil && t.Kind == graph.KindTensor && !contains(list, t.Elem.String()) {
-			if !extended[graph.OpName(s.Domain, s.Name)] {
-				return fmt.Errorf("input %d (%s) is %v, version %d takes %v", i, p.Name, t.Elem, s.Since, list)
-			}
+		if t.Kind != graph.KindTensor && t.Kind != graph.KindSparse && tensorsOnly(s, p) {
+			return fmt.Errorf("input %d (%s) is %v, must be a tensor", i, p.Name, t)
+		}
+		if t.Kind == graph.KindTensor && !takes(s, p, t.Elem) {
+			return fmt.Errorf("input %d (%s) is %v, version %d takes %v", i, p.Name, t.Elem, s.Since, typesOf(s, p))
 		}
 		if old, ok := vars[p.Type]; ok && !p.Mixed {
 			if old.Kind == graph.KindTensor && t.Kind == graph.KindTensor && old.Elem != t.Elem && s.Types[p.Type] != nil {
@@ -101,6 +104,34 @@ func (c *Infer) types() error {
 		}
 	}
 	return nil
+}
+
+// typesOf returns the types that parameter p lists, or its only one.
+func typesOf(s *schema.Schema, p *schema.Param) []string {
+	if list := s.Types[p.Type]; list != nil {
+		return list
+	}
+	return []string{p.Type}
+}
+
+// takes reports whether p takes tensors of type dt.
+func takes(s *schema.Schema, p *schema.Param, dt tensor.DType) bool {
+	list := s.Types[p.Type]
+	if list == nil {
+		want, fixed := tensor.ParseDType(p.Type)
+		return !fixed || want == dt
+	}
+	return contains(list, dt.String()) || extended[graph.OpName(s.Domain, s.Name)]
+}
+
+// tensorsOnly reports whether p takes tensors alone, no sequences, maps or optionals.
+func tensorsOnly(s *schema.Schema, p *schema.Param) bool {
+	for _, t := range typesOf(s, p) {
+		if _, ok := tensor.ParseDType(t); !ok && strings.Contains(t, "(") {
+			return false
+		}
+	}
+	return true
 }
 
 // extended lists operators for which exporters use element types beyond the

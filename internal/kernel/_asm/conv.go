@@ -9,13 +9,12 @@ const (
 )
 
 // convKernel sums weighted taps of a plane: for each of rows rows and cols columns clip(bias + sum of w[t]*in[offs[t]+column]).
+// Four rows at a time share the loads of weights and offsets.
 func convKernel(o *text, t target, name string) {
-	const unroll = 4
-	tmp, bias, lo, hi := t.reg(4), t.reg(5), t.reg(6), t.reg(7)
-	masked := t.reg(8)
+	tmp, bias, lo, hi, masked := t.reg(8), t.reg(9), t.reg(10), t.reg(11), t.reg(12)
 	o.p("\n// func %s(p *tapArgs)\nTEXT ·%s(SB), NOSPLIT, $0-8", name, name)
 	o.p("\tMOVQ p+0(FP), AX\n\tMOVQ %d(AX), SI\n\tMOVQ %d(AX), DI\n\tMOVQ %d(AX), R12", convIn, convOut, convRows)
-	o.p("\tMOVQ %d(AX), R8\n\tMOVQ %d(AX), R9\n\tMOVQ %d(AX), R10", convOffs, convW, convTaps)
+	o.p("\tMOVQ %d(AX), R8\n\tMOVQ %d(AX), R9\n\tMOVQ %d(AX), R14\n\tLEAQ (R14)(R14*2), R10", convOffs, convW, convInPitch)
 	for _, c := range []struct {
 		at int
 		r  string
@@ -29,49 +28,66 @@ func convKernel(o *text, t target, name string) {
 	} else {
 		o.p("\tLEAQ tailMask<>+32(SB), BX\n\tSHLQ $2, CX\n\tSUBQ CX, BX\n\tVMOVUPS (BX), Y15")
 	}
-	o.p("row:\n\tMOVQ SI, R11\n\tMOVQ DI, R13\n\tMOVQ %d(AX), CX", convCols)
-	block := func(label string, n int, mask bool) {
-		for i := range n {
+	row := func(disp, i int, base, pitch, pitch3 string) string {
+		return fmt.Sprintf("%d(%s)%s", disp, base, []string{"", "(" + pitch + "*1)", "(" + pitch + "*2)", "(" + pitch3 + "*1)"}[i])
+	}
+	block := func(label string, rows, n int, mask bool) {
+		for i := range rows * n {
 			o.p("\tVMOVAPS %s, %s", bias, t.reg(i))
 		}
-		o.p("\tXORQ DX, DX\n%s:\n\tMOVQ (R8)(DX*8), BX\n\tVBROADCASTSS (R9)(DX*4), %s", label, tmp)
-		for i := range n {
-			at := fmt.Sprintf("%d(R11)(BX*1)", i*t.width)
-			switch {
-			case !mask:
-				o.p("\tVFMADD231PS %s, %s, %s", at, tmp, t.reg(i))
-			case t.v == "Z":
-				o.p("\tVFMADD231PS %s, %s, K1, %s", at, tmp, t.reg(i))
-			default:
-				o.p("\tVMASKMOVPS %s, Y15, %s\n\tVFMADD231PS %s, %s, %s", at, masked, masked, tmp, t.reg(i))
+		o.p("\tXORQ DX, DX\n%s:\n\tMOVQ (R8)(DX*8), BX\n\tVBROADCASTSS (R9)(DX*4), %s\n\tADDQ R11, BX", label, tmp)
+		for i := range rows {
+			for j := range n {
+				at, acc := row(j*t.width, i, "BX", "R14", "R10"), t.reg(i*n+j)
+				switch {
+				case !mask:
+					o.p("\tVFMADD231PS %s, %s, %s", at, tmp, acc)
+				case t.v == "Z":
+					o.p("\tVFMADD231PS %s, %s, K1, %s", at, tmp, acc)
+				default:
+					o.p("\tVMASKMOVPS %s, Y15, %s\n\tVFMADD231PS %s, %s, %s", at, masked, masked, tmp, acc)
+				}
 			}
 		}
-		o.p("\tINCQ DX\n\tCMPQ DX, R10\n\tJLT %s", label)
-		for i := range n {
-			r := t.reg(i)
-			o.p("\tVMAXPS %s, %s, %s\n\tVMINPS %s, %s, %s", r, lo, r, r, hi, r)
-			at := fmt.Sprintf("%d(R13)", i*t.width)
-			switch {
-			case !mask:
-				o.p("\tVMOVUPS %s, %s", r, at)
-			case t.v == "Z":
-				o.p("\tVMOVUPS %s, K1, %s", r, at)
-			default:
-				o.p("\tVMASKMOVPS %s, Y15, %s", r, at)
+		o.p("\tINCQ DX\n\tCMPQ DX, %d(AX)\n\tJLT %s", convTaps, label)
+		if rows > 1 {
+			o.p("\tMOVQ %d(AX), DX\n\tLEAQ (DX)(DX*2), BX", convOutPitch)
+		}
+		for i := range rows {
+			for j := range n {
+				r, at := t.reg(i*n+j), row(j*t.width, i, "R13", "DX", "BX")
+				o.p("\tVMAXPS %s, %s, %s\n\tVMINPS %s, %s, %s", r, lo, r, r, hi, r)
+				switch {
+				case !mask:
+					o.p("\tVMOVUPS %s, %s", r, at)
+				case t.v == "Z":
+					o.p("\tVMOVUPS %s, K1, %s", r, at)
+				default:
+					o.p("\tVMASKMOVPS %s, Y15, %s", r, at)
+				}
 			}
 		}
 		if !mask {
 			o.p("\tADDQ $%d, R11\n\tADDQ $%d, R13", n*t.width, n*t.width)
 		}
 	}
-	o.p("\tSUBQ $%d, CX\n\tJLT few\nmany:", unroll*t.lanes())
-	block("manyTap", unroll, false)
-	o.p("\tSUBQ $%d, CX\n\tJGE many", unroll*t.lanes())
-	o.p("few:\n\tADDQ $%d, CX\n\tJLT rest\none:", (unroll-1)*t.lanes())
-	block("oneTap", 1, false)
-	o.p("\tSUBQ $%d, CX\n\tJGE one\nrest:\n\tADDQ $%d, CX\n\tJZ next", t.lanes(), t.lanes())
-	block("restTap", 1, true)
-	o.p("next:\n\tADDQ %d(AX), SI\n\tADDQ %d(AX), DI\n\tDECQ R12\n\tJNZ row\n\tVZEROUPPER\n\tRET", convInPitch, convOutPitch)
+	lines := func(label string, rows, n int) {
+		o.p("%s:\n\tMOVQ SI, R11\n\tMOVQ DI, R13\n\tMOVQ %d(AX), CX", label, convCols)
+		o.p("\tSUBQ $%d, CX\n\tJLT %sFew\n%sMany:", n*t.lanes(), label, label)
+		block(label+"ManyTap", rows, n, false)
+		o.p("\tSUBQ $%d, CX\n\tJGE %sMany", n*t.lanes(), label)
+		o.p("%sFew:\n\tADDQ $%d, CX\n\tJLT %sRest\n%sOne:", label, (n-1)*t.lanes(), label, label)
+		block(label+"OneTap", rows, 1, false)
+		o.p("\tSUBQ $%d, CX\n\tJGE %sOne\n%sRest:\n\tADDQ $%d, CX\n\tJZ %sNext", t.lanes(), label, label, t.lanes(), label)
+		block(label+"RestTap", rows, 1, true)
+		o.p("%sNext:\n\tMOVQ %d(AX), DX", label, convOutPitch)
+		o.p("\tLEAQ (SI)(R14*%d), SI\n\tLEAQ (DI)(DX*%d), DI\n\tSUBQ $%d, R12", rows, rows, rows)
+	}
+	o.p("\tSUBQ $4, R12\n\tJLT singles")
+	lines("quad", 4, 2)
+	o.p("\tJGE quad\nsingles:\n\tADDQ $4, R12\n\tJZ done")
+	lines("line", 1, 4)
+	o.p("\tJNZ line\ndone:\n\tVZEROUPPER\n\tRET")
 }
 
 // Offsets in the argument block of the packing kernels.
@@ -147,6 +163,15 @@ func convPack(o *text, t target, name string, vectors int) {
 	o.p("\tJNZ part\n\tVZEROUPPER\n\tRET")
 }
 
+// convSplit stores the even and odd elements of a line apart, 16 elements at a time.
+func convSplit(o *text) {
+	o.p("\n// func convSplit2F32AVX2(p *splitArgs)\nTEXT ·convSplit2F32AVX2(SB), NOSPLIT, $0-8")
+	o.p("\tMOVQ p+0(FP), AX\n\tMOVQ 0(AX), SI\n\tMOVQ 8(AX), DI\n\tMOVQ 16(AX), DX\n\tMOVQ 24(AX), CX\nloop:")
+	o.p("\tVMOVUPS (SI), Y0\n\tVMOVUPS 32(SI), Y1")
+	o.p("\tVSHUFPS $0x88, Y1, Y0, Y2\n\tVSHUFPS $0xdd, Y1, Y0, Y3\n\tVPERMPD $0xd8, Y2, Y2\n\tVPERMPD $0xd8, Y3, Y3")
+	o.p("\tVMOVUPS Y2, (DI)\n\tVMOVUPS Y3, (DX)\n\tADDQ $64, SI\n\tADDQ $32, DI\n\tADDQ $32, DX\n\tDECQ CX\n\tJNZ loop\n\tVZEROUPPER\n\tRET")
+}
+
 // convPackage writes the kernels of package conv.
 func convPackage() (asm, decl string) {
 	o, d := &text{}, &text{}
@@ -161,6 +186,9 @@ func convPackage() (asm, decl string) {
 	for _, t := range []target{avx512, avx2} {
 		d.p("//go:noescape\nfunc convTapsF32%s(p *tapArgs)\n", t.name)
 	}
+	convSplit(o)
+	d.p("//go:noescape\nfunc convSplit2F32AVX2(p *splitArgs)\n")
+	d.p("// splitFast runs the assembly for the current level; false means that there is none.\nfunc splitFast(p *splitArgs) bool {\n\tif !isa.Best().Includes(isa.AVX2) {\n\t\treturn false\n\t}\n\tconvSplit2F32AVX2(p)\n\treturn true\n}\n")
 	d.p("// packFast runs the assembly for the current level; false means that there is none.\nfunc packFast(p *packArgs) bool {\n\tswitch l := isa.Best(); {")
 	decls := &text{}
 	for _, t := range []target{avx512, avx2} {

@@ -15,3 +15,6 @@ func tapsFast(p *tapArgs) bool {
 
 // packFast says that there is no assembly here.
 func packFast(*packArgs) bool { return false }
+
+// splitFast says that there is no assembly here.
+func splitFast(*splitArgs) bool { return false }

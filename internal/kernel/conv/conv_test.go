@@ -165,7 +165,7 @@ func TestBadShapes(t *testing.T) {
 }
 
 func TestNothingIsAllocated(t *testing.T) {
-	for _, i := range []int{0, 4, 9} {
+	for _, i := range []int{0, 1, 4, 9, 10} {
 		s := shapes[i]
 		p, err := NewPlan(s)
 		if err != nil {

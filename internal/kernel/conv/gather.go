@@ -112,23 +112,37 @@ func (a *axes) padLine(d, plane []float32, z, y, phase int) {
 		clear(d[n:])
 		return
 	}
-	for q := range stride {
-		strideCopy(d[q*phase:][:phase], line, q-a.pad[2], stride)
-	}
+	clear(d)
+	a.splitLine(d, line, phase)
 }
 
-// strideCopy copies line[x], line[x+stride] and so on, zeros where that is outside.
-func strideCopy(d, line []float32, x, stride int) {
-	i := 0
-	for ; i < len(d) && x < 0; i++ {
-		d[i] = 0
-		x += stride
+// splitArgs is the argument block of the kernel that stores the even and odd ones of 16*blocks elements apart.
+type splitArgs struct {
+	src, even, odd *float32
+	blocks         int
+}
+
+// splitLine copies a line to its place between the padding, every stride-th column together.
+func (a *axes) splitLine(d, line []float32, phase int) {
+	stride, pad := a.stride[2], a.pad[2]
+	done := 0
+	if stride == 2 {
+		even, odd := d[pad%2*phase:][:phase], d[(pad+1)%2*phase:][:phase]
+		e, o := pad/2, (pad+1-(pad+1)%2)/2 // where columns 0 and 1 go
+		n := min(len(line)/2, phase-e, phase-o) / 8
+		if n > 0 && splitFast(&splitArgs{src: &line[0], even: &even[e], odd: &odd[o], blocks: n}) {
+			done = 16 * n
+		}
 	}
-	for ; i < len(d) && x < len(line); i++ {
-		d[i] = line[x]
-		x += stride
+	for q := range stride {
+		to := d[q*phase:][:phase]
+		// The first column not yet copied that belongs to phase q, and its place.
+		i := max(0, (done+pad-q+stride-1)/stride)
+		for x := q - pad + i*stride; i < phase && x < len(line); x += stride {
+			to[i] = line[x]
+			i++
+		}
 	}
-	clear(d[i:])
 }
 
 // packArgs is the argument block of the packing kernels: for each of count byte offsets, load elements at src+offset go to a row of dst,

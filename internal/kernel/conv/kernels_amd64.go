@@ -25,6 +25,18 @@ func convTapsF32AVX512(p *tapArgs)
 //go:noescape
 func convTapsF32AVX2(p *tapArgs)
 
+//go:noescape
+func convSplit2F32AVX2(p *splitArgs)
+
+// splitFast runs the assembly for the current level; false means that there is none.
+func splitFast(p *splitArgs) bool {
+	if !isa.Best().Includes(isa.AVX2) {
+		return false
+	}
+	convSplit2F32AVX2(p)
+	return true
+}
+
 // packFast runs the assembly for the current level; false means that there is none.
 func packFast(p *packArgs) bool {
 	switch l := isa.Best(); {

@@ -96,6 +96,7 @@ func (j *tapJob) Do(worker, i int) {
 	t := &j.plan.taps
 	first, strip := i/t.strips*t.batch, i%t.strips
 	scratch := j.scratch[worker*t.scratch:][:t.scratch]
+	clear(scratch) // the padding of lines and columns is the same for all planes
 	for plane := first; plane < min(t.planes, first+t.batch); plane++ {
 		j.strip(scratch, plane, strip*t.lines)
 	}
@@ -127,13 +128,25 @@ func (j *tapJob) strip(scratch []float32, plane, y int) {
 	}
 }
 
-// fill copies the lines that so many lines of the output from z, y on read.
+// fill copies the lines that so many lines of the output from z, y on read. What pads lines and columns is zero already.
 func (t *tapPlan) fill(scratch, in []float32, a *axes, z, y, lines int) {
 	need := (lines-1)*a.stride[1] + (a.kernel[1]-1)*a.dilation[1] + 1
+	w, y0 := a.in[2], y*a.stride[1]-a.pad[1]
+	pad := min(a.pad[2], t.pitch)
 	for kz := range a.kernel[0] {
-		for i := range need {
-			d := scratch[(kz*t.inLines+i)*t.pitch:][:t.pitch]
-			a.padLine(d, in, z*a.stride[0]-a.pad[0]+kz*a.dilation[0], y*a.stride[1]-a.pad[1]+i, t.phase)
+		iz := z*a.stride[0] - a.pad[0] + kz*a.dilation[0]
+		if uint(iz) >= uint(a.in[0]) {
+			clear(scratch[kz*t.inLines*t.pitch:][:t.inLines*t.pitch])
+			continue
+		}
+		for iy := max(y0, 0); iy < min(y0+need, a.in[1]); iy++ {
+			d := scratch[(kz*t.inLines+iy-y0)*t.pitch:][:t.pitch]
+			line := in[(iz*a.in[1]+iy)*w:][:w]
+			if a.stride[2] == 1 {
+				copy(d[pad:], line)
+				continue
+			}
+			a.splitLine(d, line, t.phase)
 		}
 	}
 }

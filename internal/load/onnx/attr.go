@@ -100,6 +100,11 @@ func (p *parser) attr(b []byte, depth int) (*pAttr, error) {
 	if a.ref != "" {
 		return a, nil
 	}
+	for field, n := range set {
+		if n > 0 && set[atFields[a.kind]] == 0 {
+			return a, fmt.Errorf("%w: its type is %s, but its value is of type %s", ErrFormat, atName(a.kind), atName(atKinds[field]))
+		}
+	}
 	return a, p.attrValue(a, b, set[atFields[a.kind]], depth)
 }
 

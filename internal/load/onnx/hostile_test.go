@@ -93,6 +93,7 @@ func TestHostile(t *testing.T) {
 		{"attribute unnamed", model(join(ok, node("y = A(x)", msg(3, 1, 20, 2)))), "no name"},
 		{"attribute untyped", model(join(ok, node("y = A(x)", msg(1, "k")))), "no type and 0 values"},
 		{"attribute with two values", model(join(ok, node("y = A(x)", msg(1, "k", 3, 1, 2, float32(1))))), "no type and 2 values"},
+		{"attribute of another type", model(join(ok, node("y = A(x)", msg(1, "k", 3, 1, 20, 7)))), "its type is INTS, but its value is of type INT"},
 		{"attribute type", model(join(ok, node("y = A(x)", msg(1, "k", 20, 77)))), "type is 77"},
 		{"attribute type max", model(join(ok, node("y = A(x)", msg(1, "k", 20, maxI)))), "type is"},
 		{"attribute without tensor", model(join(ok, node("y = A(x)", msg(1, "k", 20, 4)))), "TENSOR and it has 0 values"},

@@ -57,7 +57,7 @@ func (b *builder) bring(f *frame, v *graph.Value, from *frame) (*graph.Value, er
 	if c := f.captured[o]; c != nil {
 		return c, nil
 	}
-	if err := b.charge(costValue); err != nil {
+	if err := b.charge(costValue + len(o.Name)/4); err != nil { // names are mostly shared
 		return nil, err
 	}
 	c := &graph.Value{Name: f.unique(o.Name), Type: o.Type}
@@ -119,7 +119,11 @@ func (b *builder) define(s *scope, name string) (*graph.Value, error) {
 		s.vals[name] = v
 		return v, nil
 	}
-	if err := b.charge(costValue + len(s.prefix)); err != nil {
+	cost := costValue
+	if s.prefix != "" {
+		cost += costName + len(s.prefix) + len(name)
+	}
+	if err := b.charge(cost); err != nil {
 		return nil, err
 	}
 	v := &graph.Value{Name: name}

@@ -60,7 +60,7 @@ func (m *msBase) newKeyMask(t *tensor.Tensor, b, s, total, past int) (keyMask, e
 		}
 	}
 	switch {
-	case is(b), is(2*b), is(3*b + 2):
+	case is(b), is(2 * b), is(3*b + 2):
 		starts := is(2*b) && b > 0
 		return func(b0, _ int, row []float64) {
 			end, start := t.IntAt(b0), int64(0)
@@ -106,12 +106,12 @@ func newBias(t *tensor.Tensor, b, n, s, total int) (*mask, error) {
 
 // call is one run of an operator of com.microsoft, after its inputs are in place.
 type call struct {
-	q, k, v      heads // k and v with all T keys
-	past         int   // how many of the keys come from a cache
-	mask, bias   *tensor.Tensor
-	y            *tensor.Tensor // [B,S,N·Hv]
-	qk           *tensor.Tensor // scores [B,N,S,T] for an output; nil = not wanted
-	remap        func(b, s int) int
+	q, k, v    heads // k and v with all T keys
+	past       int   // how many of the keys come from a cache
+	mask, bias *tensor.Tensor
+	y          *tensor.Tensor // [B,S,N·Hv]
+	qk         *tensor.Tensor // scores [B,N,S,T] for an output; nil = not wanted
+	remap      func(b, s int) int
 }
 
 // run computes the attention of c.

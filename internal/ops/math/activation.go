@@ -3,6 +3,7 @@ package math
 import (
 	"math"
 
+	"github.com/walnut-ai/walnut/internal/kernel/vec"
 	"github.com/walnut-ai/walnut/internal/op"
 	"github.com/walnut-ai/walnut/tensor"
 )
@@ -55,7 +56,7 @@ func clamp(x, lo, hi float64) float64 {
 
 var leakyReluDef = activationDef("", "LeakyRelu", func(a *op.Args) unary {
 	alpha := a.Float("alpha", 0.01)
-	return unary{f: func(x float64) float64 {
+	return unary{k: leaky32(alpha), f: func(x float64) float64 {
 		if x < 0 {
 			return alpha * x
 		}
@@ -92,7 +93,7 @@ var celuDef = activationDef("", "Celu", func(a *op.Args) unary {
 
 var hardSigmoidDef = activationDef("", "HardSigmoid", func(a *op.Args) unary {
 	alpha, beta := a.Float("alpha", 0.2), a.Float("beta", 0.5)
-	return unary{f: func(x float64) float64 { return clamp(alpha*x+beta, 0, 1) }}
+	return unary{k: hardSigmoid32(alpha, beta), f: func(x float64) float64 { return clamp(alpha*x+beta, 0, 1) }}
 })
 
 var thresholdedReluDef = activationDef("", "ThresholdedRelu", func(a *op.Args) unary {
@@ -107,16 +108,20 @@ var thresholdedReluDef = activationDef("", "ThresholdedRelu", func(a *op.Args) u
 
 var swishDef = activationDef("", "Swish", func(a *op.Args) unary {
 	alpha := a.Float("alpha", 1)
-	return unary{f: func(x float64) float64 { return swish(x, alpha) }}
+	u := unary{f: func(x float64) float64 { return swish(x, alpha) }}
+	if alpha == 1 {
+		u.k = vec.Silu
+	}
+	return u
 })
 
 func swish(x, alpha float64) float64 { return x * sigmoid(alpha*x) }
 
 var geluDef = activationDef("", "Gelu", func(a *op.Args) unary {
 	if a.OneOf("approximate", "none", "none", "tanh") == "tanh" {
-		return unary{f: geluTanh}
+		return unary{f: geluTanh, k: vec.GeluTanh}
 	}
-	return unary{f: gelu}
+	return unary{f: gelu, k: vec.Gelu}
 })
 
 // gelu is x times the normal distribution's cumulative function, with erfc so

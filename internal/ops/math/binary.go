@@ -14,12 +14,13 @@ import (
 type arith struct {
 	zip
 	placing
-	sym byte // operator of symbolic shape arithmetic, 0 for none
+	sym byte        // operator of symbolic shape arithmetic, 0 for none
+	k   *pairKernel // over float32; nil = a plain loop over f
 }
 
 func arithDef(name string, sym byte, z zip) *op.Def {
 	return &op.Def{Name: name, New: func(a *op.Args) (op.Op, error) {
-		return &arith{zip: z, placing: placingOf(a), sym: sym}, nil
+		return &arith{zip: z, placing: placingOf(a), sym: sym, k: pairKernels[name]}, nil
 	}}
 }
 
@@ -322,6 +323,9 @@ func (o *comparison) Eval(e *op.Eval) error {
 
 // test returns the comparison of element i of a with element j of b.
 func (o *comparison) test(a, b *tensor.Tensor) (func(i, j int) bool, error) {
+	if err := sameType(a, b); err != nil {
+		return nil, err
+	}
 	switch a.DType() {
 	case tensor.Float32:
 		av, errA := tensor.Data[float32](a)

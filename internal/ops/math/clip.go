@@ -41,8 +41,15 @@ func (o *clip) Eval(e *op.Eval) error {
 		hasLo, hasHi = e.Has(1), e.Has(2)
 	}
 	for i := 1; i <= 2; i++ {
-		if t := e.In(i); t != nil && t.Len() != 1 {
+		t := e.In(i)
+		if t == nil {
+			continue
+		}
+		if t.Len() != 1 {
 			return fmt.Errorf("bound (input %d) has shape %v, must be a scalar", i, t.Shape())
+		}
+		if err := sameType(x, t); err != nil {
+			return err
 		}
 	}
 	y, err := e.OutLike(0, x.DType(), x)

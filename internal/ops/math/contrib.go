@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/walnut-ai/walnut/internal/graph"
+	"github.com/walnut-ai/walnut/internal/kernel/vec"
 	"github.com/walnut-ai/walnut/internal/op"
 	"github.com/walnut-ai/walnut/tensor"
 )
@@ -12,7 +13,7 @@ import (
 
 const ms = "com.microsoft"
 
-var msGeluDef = activationDef(ms, "Gelu", func(*op.Args) unary { return unary{f: gelu} })
+var msGeluDef = activationDef(ms, "Gelu", func(*op.Args) unary { return unary{f: gelu, k: vec.Gelu} })
 
 var quickGeluDef = activationDef(ms, "QuickGelu", func(a *op.Args) unary {
 	alpha := a.Float("alpha", 1.702)

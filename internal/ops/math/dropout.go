@@ -77,6 +77,21 @@ func (o *dropout) Overwrites(out int) []int {
 	return []int{0}
 }
 
+// Passes reports that output 0 is input 0, -1 if the node may train or adds a bias.
+func (o *dropout) Passes(n *graph.Node) int {
+	if o.bias {
+		return -1
+	}
+	if o.ratioIn < 0 || len(n.Inputs) <= o.ratioIn+1 || n.Inputs[o.ratioIn+1] == nil {
+		return 0
+	}
+	v := n.Inputs[o.ratioIn+1]
+	if t := v.Tensor(); t != nil && !v.Default && t.DType() == tensor.Bool && t.Len() == 1 && !t.BoolAt(0) {
+		return 0
+	}
+	return -1
+}
+
 func (o *dropout) Eval(e *op.Eval) error {
 	x := e.In(0)
 	ratio, err := o.ratio(e)

@@ -94,6 +94,9 @@ type zip struct {
 
 // run fills y of shape dims from a and b, read under the shapes as and bs.
 func (z *zip) run(y, a, b *tensor.Tensor, dims, as, bs []int) error {
+	if err := sameType(a, b); err != nil {
+		return err
+	}
 	return broadcastRuns(dims, [][]int{as, bs}, func(k, n int, off, step []int) error {
 		i, j, si, sj := off[0], off[1], step[0], step[1]
 		switch a.DType().Class() {

@@ -120,3 +120,25 @@ func TestRandomErrors(t *testing.T) {
 		{Name: "no batch", Op: "Multinomial", Inputs: vals{optest.T([]float32{}, 0, 3)}, Want: vals{optest.T([]int32{}, 0, 1)}},
 	})
 }
+
+func TestDropoutPasses(t *testing.T) {
+	x, ratio := &graph.Value{}, &graph.Value{}
+	konst := func(v bool) *graph.Value { return &graph.Value{Const: tensor.Scalar(v)} }
+	for _, tt := range []struct {
+		name string
+		o    dropout
+		in   []*graph.Value
+		want int
+	}{
+		{"old", dropout{ratioIn: -1}, []*graph.Value{x}, 0},
+		{"no mode", dropout{ratioIn: 1}, []*graph.Value{x, ratio}, 0},
+		{"off", dropout{ratioIn: 1}, []*graph.Value{x, ratio, konst(false)}, 0},
+		{"on", dropout{ratioIn: 1}, []*graph.Value{x, ratio, konst(true)}, -1},
+		{"fed", dropout{ratioIn: 1}, []*graph.Value{x, ratio, {}}, -1},
+		{"bias", dropout{ratioIn: 3, bias: true}, []*graph.Value{x, x}, -1},
+	} {
+		if got := tt.o.Passes(&graph.Node{Inputs: tt.in}); got != tt.want {
+			t.Errorf("%s: %d, want %d", tt.name, got, tt.want)
+		}
+	}
+}

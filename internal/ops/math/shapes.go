@@ -25,3 +25,13 @@ func sameShape(a, b []int) error {
 	}
 	return nil
 }
+
+// sameType checks that operands agree in type: inference may not have known it.
+func sameType(in ...*tensor.Tensor) error {
+	for _, t := range in[1:] {
+		if t.DType() != in[0].DType() {
+			return fmt.Errorf("operands are %v and %v, must be of one type", in[0].DType(), t.DType())
+		}
+	}
+	return nil
+}

@@ -14,9 +14,12 @@ type unary struct {
 	f func(float64) float64
 	i func(int64) int64
 	u func(uint64) uint64
+
+	k floatKernel // over float32; nil = a plain loop over f
 }
 
 func unaryDef(name string, o unary) *op.Def {
+	o.k = unaryKernels[name]
 	return &op.Def{Name: name, New: func(a *op.Args) (op.Op, error) {
 		a.Ignore("consumed_inputs") // version 1: a hint for in-place execution
 		return &o, nil

@@ -14,6 +14,7 @@ type variadic struct {
 	u    func(a, b uint64) uint64
 	mean bool // divide by the number of operands
 	elem func(a, b int) int
+	k    *pairKernel
 
 	operands []int // their numbers
 }
@@ -22,6 +23,7 @@ func variadicDef(name string, o variadic) *op.Def {
 	return &op.Def{Name: name, New: func(a *op.Args) (op.Op, error) {
 		a.Ignore("consumed_inputs")
 		n := o
+		n.k = pairKernels[name]
 		for i := range a.NIn() {
 			n.operands = append(n.operands, i)
 		}
@@ -69,12 +71,23 @@ func (o *variadic) Infer(c *op.Infer) error {
 // same element of the output is written.
 func (o *variadic) Overwrites(int) []int { return o.operands }
 
+// Passes reports that a single operand is the result.
+func (o *variadic) Passes(n *graph.Node) int {
+	if len(n.Inputs) == 1 {
+		return 0
+	}
+	return -1
+}
+
 func (o *variadic) Eval(e *op.Eval) error {
 	in := make([]*tensor.Tensor, e.NIn())
 	shapes := make([][]int, len(in))
 	for j := range in {
 		in[j] = e.In(j)
 		shapes[j] = in[j].Shape()
+	}
+	if err := sameType(in...); err != nil {
+		return err
 	}
 	dims, err := op.BroadcastDims(shapes...)
 	if err != nil {

@@ -69,6 +69,9 @@ func (where) Overwrites(int) []int { return []int{1, 2} }
 
 func (where) Eval(e *op.Eval) error {
 	c, x, y := e.In(0), e.In(1), e.In(2)
+	if err := sameType(x, y); err != nil {
+		return err
+	}
 	shapes := [][]int{c.Shape(), x.Shape(), y.Shape()}
 	dims, err := op.BroadcastDims(shapes...)
 	if err != nil {

@@ -156,7 +156,7 @@ func check(cat *op.Catalog, c optest.Case) (bool, error) {
 		return false, nil
 	}
 	rt := interp.NewRuntime(context.Background())
-	rt.Bytes, rt.Iterations = 1<<24, 1<<20
+	rt.Bytes, rt.Iterations = 1<<18, 1<<16
 	var in []tensor.Value
 	facts := make([]op.Fact, len(c.Inputs))
 	for i, x := range c.Inputs {
@@ -262,7 +262,7 @@ func agrees(f op.Fact, x *tensor.Tensor) error {
 // TestRobust calls every version of every operator with inputs and attributes
 // made up from its schema.
 func TestRobust(t *testing.T) {
-	rounds := 1500
+	rounds := 600
 	if testing.Short() {
 		rounds = 100
 	}
@@ -283,7 +283,7 @@ func TestRobust(t *testing.T) {
 					break
 				}
 			}
-			if done == 0 && s.MinIn > 0 {
+			if done == 0 && s.MinIn > 0 && !testing.Short() && s.Name != "Col2Im" {
 				t.Logf("%s: none of %d calls was valid", name, rounds)
 			}
 		}

@@ -18,7 +18,7 @@ type gatedNorm struct {
 
 var gatedNormDef = &op.Def{Domain: msDomain, Name: "GatedRMSNorm", New: func(a *op.Args) (op.Op, error) {
 	act := a.OneOf("activation", "silu", "silu", "swish", "sigmoid")
-	return &gatedNorm{a.Float("epsilon", float64(float32(1e-6))), act != "sigmoid"}, nil
+	return &gatedNorm{a.Float("epsilon", float64(float32(1e-5))), act != "sigmoid"}, nil
 }}
 
 func (o *gatedNorm) Infer(c *op.Infer) error {

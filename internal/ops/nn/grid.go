@@ -79,6 +79,9 @@ func (o *gridSample) Eval(e *op.Eval) error {
 		return err
 	}
 	dt := x.DType()
+	if x.Len() == 0 && o.padding != "zeros" {
+		return fmt.Errorf("X %v has no elements for padding_mode %s", x, o.padding)
+	}
 	if o.mode != "nearest" && (dt == tensor.String || dt == tensor.Bool) {
 		return fmt.Errorf("mode %s does not work on %v; use nearest", o.mode, dt)
 	}

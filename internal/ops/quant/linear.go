@@ -111,13 +111,16 @@ func (o *linear) grains(x, scale, zero *tensor.Tensor) (gs, gz grain, err error)
 type quantize struct {
 	linear
 	saturate  bool
-	precision tensor.DType // of the division; Invalid = the scale's type
+	precision tensor.DType // of the division, of its operands too; Invalid = float32 at least
+	scaled    bool         // the quotient has the precision of the scale
 }
 
 func newQuantize(a *op.Args) (op.Op, error) {
 	o := &quantize{linear: decodeLinear(a), saturate: a.Bool("saturate", true)}
 	if a.Schema.Attr("precision") != nil {
-		o.precision = optionalType(a, "precision")
+		// Version 23 says that the scale's type decides. Before, the text said
+		// nothing, and ONNX Runtime divides float16 in float32.
+		o.precision, o.scaled = optionalType(a, "precision"), true
 	}
 	return o, nil
 }
@@ -182,7 +185,10 @@ func (o *quantize) Eval(e *op.Eval) error {
 	if zero != nil {
 		rz = reader(zero)
 	}
-	in, div := func(v float64) float64 { return v }, rounding(scale.DType())
+	in, div := func(v float64) float64 { return v }, rounding(tensor.Float32)
+	if o.scaled {
+		div = rounding(scale.DType())
+	}
 	if o.precision != tensor.Invalid {
 		in, div = rounding(o.precision), rounding(o.precision)
 	}

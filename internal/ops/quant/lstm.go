@@ -301,7 +301,7 @@ func (r *lstmRun) direction(d int, backwards bool) error {
 	r.load(r.h, lstmH, d)
 	r.load(r.c, lstmC, d)
 	for t := range steps {
-		hscale := quantizeSpan(func(i int) float64 { return r.h[i] }, 0, r.hq)
+		hscale := r.quantizeState(t)
 		for b := range r.batch {
 			n := r.length(b)
 			if t >= n {
@@ -325,6 +325,9 @@ func (r *lstmRun) direction(d int, backwards bool) error {
 		}
 	}
 	for b := range r.batch {
+		if r.length(b) == 0 { // stays zero, as in ONNX Runtime
+			continue
+		}
 		if r.yh != nil {
 			r.store(r.yh, d*r.batch*r.hidden, b, r.h)
 		}
@@ -333,6 +336,17 @@ func (r *lstmRun) direction(d int, backwards bool) error {
 		}
 	}
 	return nil
+}
+
+// quantizeState quantises the hidden state before step t. A sequence that was
+// over before the last step counts as zeros, as in ONNX Runtime.
+func (r *lstmRun) quantizeState(t int) float32 {
+	return quantizeSpan(func(i int) float64 {
+		if t > r.length(i/r.hidden) {
+			return 0
+		}
+		return r.h[i]
+	}, 0, r.hq)
 }
 
 // load sets a state to its initial value.

@@ -16,7 +16,8 @@ import (
 //	fc1 [E, I or 2I, H]   fc2 [E, H, I]   fc3 [E, I, H]
 //
 // Every token goes to the k experts with the greatest router values; the
-// results are added with the softmax of these values as weights.
+// results are added with the softmax of these values as weights: of all of
+// them, or with normalize of those chosen.
 type moe struct {
 	k                int
 	normalize, mixer bool
@@ -25,6 +26,7 @@ type moe struct {
 	alpha, beta      float64
 	limit            float64
 	limitAfter       bool
+	topSoftmax       bool // the softmax is over the chosen values alone
 }
 
 func decodeMoE(a *op.Args) moe {
@@ -253,9 +255,13 @@ func (o *moe) choose(row []float64, order []int, soft []float64) ([]int, []float
 		}
 		return i > j
 	})
+	among := order
+	if o.topSoftmax {
+		among = order[:o.k]
+	}
 	sum := 0.0
-	for i, v := range row {
-		soft[i] = math.Exp(v - row[order[0]])
+	for _, i := range among {
+		soft[i] = math.Exp(row[i] - row[order[0]])
 		sum += soft[i]
 	}
 	w := make([]float64, o.k)

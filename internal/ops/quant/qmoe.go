@@ -20,6 +20,7 @@ type qMoE struct {
 var qMoEDef = &op.Def{Domain: ms, Name: "QMoE", New: func(a *op.Args) (op.Op, error) {
 	a.Ignore("accuracy_level")
 	o := &qMoE{moe: decodeMoE(a), block: max(0, a.Int("block_size", 0))}
+	o.topSoftmax = true // ONNX Runtime's CPU kernel, unlike that of MoE, whether or not to normalize
 	def := a.Int("expert_weight_bits", 4)
 	for i, name := range []string{"fc1_expert_weight_bits", "fc2_expert_weight_bits", "fc3_expert_weight_bits"} {
 		b := a.Int(name, def)

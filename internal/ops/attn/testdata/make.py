@@ -18,7 +18,7 @@ R = np.random.default_rng(7)
 cases = []
 
 
-def f(*s): return R.standard_normal(s).astype('f')
+def f(*s): return (R.integers(-128, 128, s) / 64).astype('f')  # few bits: small files
 def i4(*a): return np.array(a, 'i4')
 def bits(*s):
     """A mask that leaves the first key of every row."""
@@ -125,13 +125,14 @@ def group_query():
     H, MX = 16, 16
     options = [{}, dict(local_window_size=3), dict(softcap=1.5), dict(smooth_softmax=1), dict(scale=.2, qk_output=1),
                dict(qk_output=2, local_window_size=2), dict(causal=0)]
-    modes = {'prompt': (2, 4, 0, [3, 3]), 'padded': (2, 4, 0, [1, 3]), 'decode': (2, 1, 4, [4, 4]), 'buffer': (2, 1, 9, [3, 6]),
+    modes = {'prompt': (1, 4, 0, [3]), 'padded': (2, 4, 0, [1, 3]), 'decode': (2, 1, 4, [4, 4]), 'buffer': (2, 1, 6, [3, 4]),
              'several': (1, 3, 4, [6]), 'first': (2, 1, 0, [0, 0])}
     k = 0
     for (n, kv), o, mode in itertools.product(((4, 2), (3, 1)), options, modes):
         if mode == 'padded' and ('local_window_size' in o or 'qk_output' in o): continue  # rows of padding are unspecified
         b, s, p, lens = modes[mode]
         k += 1
+        if n == 3 and k % 3: continue
         packed, rot, extra = k % 3 == 0, k % 2, k % 5 == 0
         tot = max(lens) + 1
         at = dict(num_heads=n, kv_num_heads=kv, **o)
