@@ -40,7 +40,7 @@ func Run(ctx context.Context, p *plan.Program, in, out []tensor.Value, o Options
 			defer stop()
 		}
 	}
-	return run(p, in, out, env{ctx: ctx, team: team, bytes: &o.Bytes, iterations: &o.Iterations, prof: o.Profile})
+	return run(p, in, out, env{ctx: ctx, team: team, bytes: o.Bytes, iterations: o.Iterations, prof: o.Profile})
 }
 
 // overlaps reports whether a and b share memory.

@@ -188,15 +188,17 @@ func (f *frame) runBody(b *graph.Body, in []tensor.Value) ([]tensor.Value, error
 
 func (f *frame) runChild(p *plan.Program, in []tensor.Value) ([]tensor.Value, error) {
 	out := make([]tensor.Value, len(p.Graph.Outputs))
-	err := run(p, in, out, env{ctx: f.rt.Ctx, team: f.Team, bytes: &f.rt.Bytes, iterations: &f.rt.Iterations, prof: f.prof, depth: f.depth + 1})
+	err := run(p, in, out, env{ctx: f.rt.Ctx, team: f.Team, parent: &f.rt, prof: f.prof, depth: f.depth + 1})
 	return out, err
 }
 
 // env is what a run takes from its surroundings.
 type env struct {
-	ctx               context.Context
-	team              *parallel.Team
-	bytes, iterations *int64
+	ctx    context.Context
+	team   *parallel.Team
+	parent *op.Runtime // of a body: its budgets are the parent's
+	// budgets of a run without a parent
+	bytes, iterations int64
 	prof              *Profile
 	depth             int
 }
@@ -220,7 +222,10 @@ func run(p *plan.Program, in, out []tensor.Value, e env) (err error) {
 		stats.Reused.Add(n)
 	}
 	f.Team, f.prof, f.depth = e.team, e.prof, e.depth
-	f.rt.Ctx, f.rt.Bytes, f.rt.Iterations = e.ctx, *e.bytes, *e.iterations
+	f.rt.Ctx, f.rt.Bytes, f.rt.Iterations = e.ctx, e.bytes, e.iterations
+	if e.parent != nil {
+		f.rt.Bytes, f.rt.Iterations = e.parent.Bytes, e.parent.Iterations
+	}
 	step := -1
 	defer func() {
 		if r := recover(); r != nil {
@@ -229,7 +234,9 @@ func run(p *plan.Program, in, out []tensor.Value, e env) (err error) {
 				err = b.Steps[step].Node.Wrap(err)
 			}
 		}
-		*e.bytes, *e.iterations = f.rt.Bytes, f.rt.Iterations
+		if e.parent != nil {
+			e.parent.Bytes, e.parent.Iterations = f.rt.Bytes, f.rt.Iterations
+		}
 		f.finish()
 		if !b.Frames.Put(f) {
 			releaseFrame(f)

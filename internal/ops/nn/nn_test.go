@@ -4,6 +4,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/walnut-ai/walnut/internal/compare"
 	"github.com/walnut-ai/walnut/internal/graph"
 	"github.com/walnut-ai/walnut/internal/op"
 	"github.com/walnut-ai/walnut/internal/op/schema"
@@ -102,7 +103,7 @@ func otherTypes(t *testing.T, cat *op.Catalog, c optest.Case) {
 			if w.DType() == tensor.Float32 && got.DType() != dt && got.DType() != tensor.Float32 {
 				t.Errorf("%v: output %d is %v", dt, i, got)
 			}
-			if err := optest.Compare(optest.As(w.DType(), got), w, tol, tol); err != nil {
+			if _, err := compare.Values(optest.As(w.DType(), got), w, compare.Tol{Rel: tol, Abs: tol}); err != nil {
 				t.Errorf("%v: output %d: %v", dt, i, err)
 			}
 		}

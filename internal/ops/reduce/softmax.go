@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/walnut-ai/walnut/internal/kernel/vec"
 	"github.com/walnut-ai/walnut/internal/op"
 	"github.com/walnut-ai/walnut/tensor"
 )
@@ -14,18 +15,19 @@ type softmax struct {
 	axis    int
 	flatten bool
 	f       func(in, out []float64)
+	k       rowKernel // over float32; nil = there is none
 }
 
-func softmaxDef(name string, f func(in, out []float64)) *op.Def {
+func softmaxDef(name string, f func(in, out []float64), k rowKernel) *op.Def {
 	return &op.Def{Name: name, New: func(a *op.Args) (op.Op, error) {
-		return &softmax{a.Int("axis", -1), a.Version < 13, f}, nil
+		return &softmax{a.Int("axis", -1), a.Version < 13, f, k}, nil
 	}}
 }
 
 var (
-	softmaxOpDef  = softmaxDef("Softmax", softmaxRow)
-	logSoftmaxDef = softmaxDef("LogSoftmax", logSoftmaxRow)
-	hardmaxDef    = softmaxDef("Hardmax", hardmaxRow)
+	softmaxOpDef  = softmaxDef("Softmax", softmaxRow, vec.Softmax)
+	logSoftmaxDef = softmaxDef("LogSoftmax", logSoftmaxRow, vec.LogSoftmax)
+	hardmaxDef    = softmaxDef("Hardmax", hardmaxRow, nil)
 )
 
 func softmaxRow(in, out []float64) {
@@ -166,7 +168,7 @@ type biasSoftmax struct {
 }
 
 var biasSoftmaxDef = &op.Def{Domain: "com.microsoft", Name: "BiasSoftmax", New: func(a *op.Args) (op.Op, error) {
-	return &biasSoftmax{softmax{a.Int("axis", 1), true, softmaxRow}, a.Bool("is_inner_broadcast", false)}, nil
+	return &biasSoftmax{softmax{a.Int("axis", 1), true, softmaxRow, nil}, a.Bool("is_inner_broadcast", false)}, nil
 }}
 
 func (o *biasSoftmax) Overwrites(int) []int { return []int{0} }
