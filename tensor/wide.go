@@ -178,8 +178,11 @@ func (t *Tensor) SetUintAt(i int, x uint64) {
 
 // BoolAt reports whether element i is not zero.
 func (t *Tensor) BoolAt(i int) bool {
-	if t.dtype.Class() == ClassFloat {
+	switch t.dtype.Class() {
+	case ClassFloat:
 		return t.FloatAt(i) != 0
+	case ClassComplex:
+		return t.ComplexAt(i) != 0
 	}
 	return t.bitsAt(i) != 0
 }

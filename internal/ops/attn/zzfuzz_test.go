@@ -10,6 +10,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/walnut-ai/walnut/internal/graph"
 	"github.com/walnut-ai/walnut/internal/op"
@@ -103,7 +104,17 @@ func TestZZFuzz(t *testing.T) {
 			}
 			k.Inputs = append(k.Inputs, mk(r, x.DT, dims))
 		}
-		_, err := optest.Eval(cat, k)
+		var err error
+		done := make(chan bool)
+		go func() { _, err = optest.Eval(cat, k); done <- true }()
+		select {
+		case <-done:
+		case <-time.After(4 * time.Second):
+			for _, v := range k.Inputs {
+				fmt.Println(v)
+			}
+			panic(c.Op + fmt.Sprint(k.Attrs))
+		}
 		if err == nil {
 			ok++
 			continue

@@ -82,16 +82,18 @@ func (o *castMap) Eval(e *op.Eval) error {
 			return fmt.Errorf("key %d is negative", keys.IntAt(order[0]))
 		}
 	}
-	row, err := e.Temp(o.to, 1, n)
+	y, err := e.Out(0, o.to, 1, n)
 	if err != nil {
 		return err
 	}
-	strs := make([]string, 0)
+	var strs []string
 	if o.to == tensor.String {
 		strs = make([]string, n)
 		for i := range strs {
 			strs[i] = "0.f" // what ONNX Runtime puts into empty places
 		}
+	} else {
+		clear(y.Bytes())
 	}
 	for i, k := range order {
 		if o.sparse {
@@ -103,18 +105,14 @@ func (o *castMap) Eval(e *op.Eval) error {
 		}
 		if o.to == tensor.String {
 			strs[i] = textAt(values, k)
-		} else if err := numberAt(row, i, values, k); err != nil {
+		} else if err := numberAt(y, i, values, k); err != nil {
 			return err
 		}
 	}
 	if o.to == tensor.String {
-		return e.SetStrings(0, []int{1, n}, strs)
+		y.SetStrings(strs)
 	}
-	y, err := e.Out(0, o.to, 1, n)
-	if err != nil {
-		return err
-	}
-	return y.CopyFrom(row)
+	return nil
 }
 
 // textAt returns an element as text, numbers with six digits after the point.

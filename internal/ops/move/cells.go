@@ -94,9 +94,16 @@ func (m *mover) flush(t *tensor.Tensor, c []byte) error {
 		return nil
 	}
 	s := make([]string, t.Len())
+	seen := map[uint32]string{} // a cell may occur often
 	total := 0
 	for i := range s {
-		s[i] = m.str(int(binary.LittleEndian.Uint32(c[4*i:])))
+		n := binary.LittleEndian.Uint32(c[4*i:])
+		v, ok := seen[n]
+		if !ok {
+			v = m.str(int(n))
+			seen[n] = v
+		}
+		s[i] = v
 		total += len(s[i])
 		if total < 0 {
 			return fmt.Errorf("%w: strings don't fit memory", op.ErrBudget)
@@ -170,11 +177,20 @@ type step struct{ n, d, s int }
 // in cells, d and s the cells where the block starts. Axes that lie behind one
 // another in both tensors are joined, so that the innermost runs are long.
 func copyBlock(dst, src []byte, w int, dims, ds, ss []int, d, s int) {
-	ax := make([]step, 0, 8)
-	for i, n := range dims {
+	for _, n := range dims {
 		if n == 0 {
 			return
 		}
+	}
+	ax, run := joinAxes(w, dims, ds, ss)
+	walk(dst, src, run, ax, d*w, s*w)
+}
+
+// joinAxes returns the axes of a block, none of length 0, and the bytes of a
+// run along what comes after them.
+func joinAxes(w int, dims, ds, ss []int) (ax []step, run int) {
+	ax = make([]step, 0, 8)
+	for i, n := range dims {
 		if n == 1 {
 			continue
 		}
@@ -185,11 +201,11 @@ func copyBlock(dst, src []byte, w int, dims, ds, ss []int, d, s int) {
 		}
 		ax = append(ax, a)
 	}
-	run := w
+	run = w
 	if k := len(ax) - 1; k >= 0 && ax[k].d == w && ax[k].s == w {
 		run, ax = ax[k].n*w, ax[:k]
 	}
-	walk(dst, src, run, ax, d*w, s*w)
+	return ax, run
 }
 
 // walk copies runs of bytes over all places of ax.
@@ -200,7 +216,11 @@ func walk(dst, src []byte, run int, ax []step, d, s int) {
 	}
 	last := ax[len(ax)-1]
 	ax = ax[:len(ax)-1]
-	at := make([]int, len(ax))
+	var few [8]int
+	at := few[:]
+	if len(ax) > len(few) {
+		at = make([]int, len(ax))
+	}
 	for {
 		copyRuns(dst, src, run, last, d, s)
 		a := len(ax) - 1

@@ -248,10 +248,21 @@ func padRows(dst, src []byte, w int, cell []byte, from [][]int, ss []int) {
 		copy(dst, src[:w])
 		return
 	}
+	writeRows(dst, src, w, cell, from, runs(from[len(from)-1]), ss)
+}
+
+// maxPadRank is the rank up to which writeRows allocates nothing.
+const maxPadRank = 8
+
+// writeRows is padRows with the runs of a row at hand; the rank is at least 1.
+func writeRows(dst, src []byte, w int, cell []byte, from [][]int, row []run, ss []int) {
 	last := len(from) - 1
-	row := runs(from[last])
 	size := len(from[last]) * w
-	at := make([]int, last)
+	var few [maxPadRank]int
+	at := few[:min(last, maxPadRank)]
+	if last > maxPadRank {
+		at = make([]int, last)
+	}
 	for o := 0; o < len(dst); o += size {
 		s, outside := 0, false
 		for a, i := range at {

@@ -107,7 +107,7 @@ func spoilAttr(r *rand.Rand, a *graph.Attr) {
 
 func spoilInput(r *rand.Rand, v tensor.Value) tensor.Value {
 	x, ok := v.(*tensor.Tensor)
-	if !ok {
+	if !ok || x.DType() == tensor.String {
 		return v
 	}
 	if r.IntN(12) == 0 {

@@ -73,8 +73,8 @@ func f32(v []float32, dims ...int) *tensor.Tensor { return optest.T(v, dims...) 
 // results must be the same but for rounding.
 func otherTypes(t *testing.T, cat *op.Catalog, c optest.Case) {
 	version := c.Opset
-	if version == 0 || c.Domain != "" {
-		version = 1
+	if version == 0 {
+		version = 1 << 20
 	}
 	s := schema.Lookup(c.Domain, c.Op, version)
 	for dt, tol := range map[tensor.DType]float64{tensor.Float64: 1e-5, tensor.Float16: 1e-2, tensor.BFloat16: 8e-2} {
@@ -100,6 +100,9 @@ func otherTypes(t *testing.T, cat *op.Catalog, c optest.Case) {
 		}
 		for i, w := range c.Want {
 			w, got := w.(*tensor.Tensor), out[i].(*tensor.Tensor)
+			if w.DType() == tensor.String || w.DType() == tensor.Complex64 {
+				continue
+			}
 			if w.DType() == tensor.Float32 && got.DType() != dt && got.DType() != tensor.Float32 {
 				t.Errorf("%v: output %d is %v", dt, i, got)
 			}
