@@ -55,6 +55,9 @@ func join(e *op.Eval, out int, dt tensor.DType, past *tensor.Tensor, cur heads) 
 
 // fill copies the first n vectors of each head of src to dst, from position at on.
 func fill(dst heads, at int, src heads, n int) {
+	if dst.t.Len() == 0 {
+		return // perhaps a vast number of vectors of nothing
+	}
 	for b := range src.b {
 		for h := range src.n {
 			for s := range n {

@@ -158,8 +158,8 @@ func (a *attention) run(e *op.Eval) error {
 	if err := a.check(); err != nil {
 		return err
 	}
-	if a.q.b*a.q.n == 0 || a.q.s == 0 {
-		return nil
+	if a.q.b*a.q.n == 0 || a.q.s == 0 || a.v.d == 0 && (a.observe == nil || a.k.s == 0) {
+		return nil // no output has elements
 	}
 	w, err := a.buffers(e)
 	if err != nil {

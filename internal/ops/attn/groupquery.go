@@ -317,6 +317,9 @@ func (r *groupRun) turn(x heads, dst []float64, rot *rotation, weight *tensor.Te
 	if weight != nil && !tensor.SameShape(weight.Shape(), []int{x.d}) {
 		return fmt.Errorf("norm weight is %v, must be [%d]", weight, x.d)
 	}
+	if len(dst) == 0 {
+		return nil
+	}
 	for b := range x.b {
 		for h := range x.n {
 			for s := range x.s {

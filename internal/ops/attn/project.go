@@ -81,6 +81,9 @@ func plusBias(e *op.Eval, x heads, bias *tensor.Tensor, off int) (heads, error) 
 	if err != nil {
 		return heads{}, err
 	}
+	if t.Len() == 0 {
+		return bnsh(t), nil
+	}
 	y := tensor.Of[float64](t)
 	for b := range x.b {
 		for h := range x.n {

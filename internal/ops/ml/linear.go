@@ -15,13 +15,13 @@ type linear struct {
 	post post
 }
 
-// scores stores the scores of row i of x, which has f features, in dst.
-func (l *linear) scores(dst []float64, x *tensor.Tensor, i, f int) {
+// scores stores the scores of a row in dst.
+func (l *linear) scores(dst, x []float64) {
 	for k := range dst {
-		w := l.coef[k*f : (k+1)*f]
+		w := l.coef[k*len(x) : (k+1)*len(x)]
 		s := 0.0
 		for j, c := range w {
-			s += x.FloatAt(i*f+j) * float64(c)
+			s += x[j] * float64(c)
 		}
 		if l.bias != nil {
 			s += float64(l.bias[k])
@@ -110,12 +110,13 @@ func (o *linearClassifier) Eval(e *op.Eval) error {
 		return err
 	}
 	class := make([]int, n)
-	s := make([]float64, k)
+	s, xs := make([]float64, k), make([]float64, f)
 	for i := range n {
 		if err := e.Tick(1 + len(o.coef)/64); err != nil {
 			return err
 		}
-		o.scores(s, x, i, f)
+		row(xs, x, i)
+		o.scores(s, xs)
 		round32(s)
 		if k == 1 {
 			class[i] = o.binary(z, i, w, s)
@@ -201,12 +202,13 @@ func (o *linearRegressor) Eval(e *op.Eval) error {
 	if err != nil {
 		return err
 	}
-	s := make([]float64, o.targets)
+	s, xs := make([]float64, o.targets), make([]float64, f)
 	for i := range n {
 		if err := e.Tick(1 + len(o.coef)/64); err != nil {
 			return err
 		}
-		o.scores(s, x, i, f)
+		row(xs, x, i)
+		o.scores(s, xs)
 		o.post.apply(s)
 		for j, v := range s {
 			y.SetFloatAt(i*o.targets+j, v)

@@ -152,6 +152,11 @@ func Eval(cat *op.Catalog, c Case) ([]tensor.Value, error) {
 		}
 	}
 	n := m.Graph.Nodes[0]
+	for _, b := range n.Bodies {
+		for _, v := range b.Captures {
+			facts = append(facts, op.Fact{Type: v.Type, Const: v.Const})
+		}
+	}
 	scope := &op.Scope{Body: func(b *graph.Body, _ []op.Fact) ([]op.Fact, error) {
 		return make([]op.Fact, len(b.Graph.Outputs)), nil
 	}}

@@ -30,7 +30,7 @@ var quantizeCases = register([]test{
 	{Name: "blocks along the first axis", Op: "QuantizeLinear", Attrs: at{optest.Int("block_size", 2), optest.Int("axis", -2), optest.Int("output_dtype", int64(tensor.Int16))},
 		Inputs: in{floatsOf([]float32{2, 2, 6, 3, 300, 90000}, 3, 2), floatsOf([]float32{1, 2, 3, 1}, 2, 2)},
 		Want:   in{optest.T([]int16{2, 1, 6, 2, 100, 32767}, 3, 2)}},
-	{Name: "uint4", Op: "QuantizeLinear", Inputs: in{floatsOf([]float32{-1, 3, 40}, 3), f32(2), as(tensor.Uint4, []float32{1})}, Want: in{as(tensor.Uint4, []float32{0, 3, 15}, 3)}},
+	{Name: "uint4", Op: "QuantizeLinear", Inputs: in{floatsOf([]float32{-1, 3, 40}, 3), f32(2), as(tensor.Uint4, []float32{1})}, Want: in{as(tensor.Uint4, []float32{1, 3, 15}, 3)}},
 	{Name: "int4 by attribute", Op: "QuantizeLinear", Attrs: at{optest.Int("output_dtype", int64(tensor.Int4))},
 		Inputs: in{floatsOf([]float32{-100, 3, 40}, 3), f32(2)}, Want: in{as(tensor.Int4, []float32{-8, 2, 7}, 3)}},
 	{Name: "int2", Op: "QuantizeLinear", Inputs: in{floatsOf([]float32{-100, 1, 40, -1}, 4), f32(1), as(tensor.Int2, []float32{0})}, Want: in{as(tensor.Int2, []float32{-2, 1, 1, -1}, 4)}},
