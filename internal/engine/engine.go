@@ -11,6 +11,7 @@ import (
 
 	"github.com/walnut-ai/walnut/internal/exec"
 	"github.com/walnut-ai/walnut/internal/graph"
+	"github.com/walnut-ai/walnut/internal/kernel/isa"
 	"github.com/walnut-ai/walnut/internal/op"
 	"github.com/walnut-ai/walnut/internal/op/interp"
 	"github.com/walnut-ai/walnut/internal/ops"
@@ -68,6 +69,9 @@ func New(ctx context.Context, g *graph.Model, src io.Closer, o Options) (*Model,
 }
 
 func build(ctx context.Context, g *graph.Model, o Options) (*Model, error) {
+	if err := isa.Err(); err != nil {
+		return nil, err
+	}
 	cat := ops.Catalog()
 	if err := cat.Resolve(g); err != nil {
 		return nil, err

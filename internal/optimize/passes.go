@@ -35,16 +35,30 @@ var Passes = []Pass{
 	{"dead", "last: removes what the others cut off", dead},
 }
 
-// Run runs the passes on g and, inside out, on the bodies in it, until nothing
-// changes or a small number of rounds is reached.
+// Run runs the passes on g until nothing changes or a small number of rounds is
+// reached, then on the bodies in it, which by then know the constants they
+// capture, and once more on g if bodies have let go of captures.
 func Run(c *Context, g *graph.Graph) error {
+	if err := rounds(c, g); err != nil {
+		return err
+	}
+	dropped := 0
 	for _, n := range g.Nodes {
 		for _, b := range n.Bodies {
+			captureConstants(b)
 			if err := Run(c, b.Graph); err != nil {
 				return err
 			}
+			dropped += dropCaptures(b)
 		}
 	}
+	if dropped > 0 {
+		return rounds(c, g)
+	}
+	return nil
+}
+
+func rounds(c *Context, g *graph.Graph) error {
 	for range 3 {
 		total := 0
 		for _, p := range Passes {
@@ -68,6 +82,40 @@ func Run(c *Context, g *graph.Graph) error {
 		}
 	}
 	return nil
+}
+
+// captureConstants turns captures of constants into constants of the body.
+func captureConstants(b *graph.Body) {
+	keepCaptures(b, func(outer, inner *graph.Value) bool {
+		if outer.Const == nil || outer.Default || outer.Producer != nil {
+			return true
+		}
+		inner.Const, inner.Type = outer.Const, outer.Type
+		return false
+	})
+}
+
+// dropCaptures removes captures that the body does not use.
+func dropCaptures(b *graph.Body) int {
+	used := outputs(b.Graph)
+	for _, n := range b.Graph.Nodes {
+		n.Uses(func(v *graph.Value) { used[v] = true })
+	}
+	before := len(b.Captures)
+	keepCaptures(b, func(_, inner *graph.Value) bool { return used[inner] })
+	return before - len(b.Captures)
+}
+
+// keepCaptures keeps the captures for which keep holds.
+func keepCaptures(b *graph.Body, keep func(outer, inner *graph.Value) bool) {
+	g := b.Graph
+	ins, caps := g.Inputs[:g.Formal:g.Formal], []*graph.Value(nil)
+	for i, outer := range b.Captures {
+		if inner := g.Inputs[g.Formal+i]; keep(outer, inner) {
+			ins, caps = append(ins, inner), append(caps, outer)
+		}
+	}
+	g.Inputs, b.Captures = ins, caps
 }
 
 // replace makes every reader of a value in g read another one. Outputs of g

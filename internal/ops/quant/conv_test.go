@@ -119,4 +119,3 @@ var lstmCases = register([]test{
 })
 
 func TestLSTM(t *testing.T) { run(t, lstmCases) }
-
