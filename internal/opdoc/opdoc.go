@@ -4,6 +4,7 @@ package opdoc
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/walnut-ai/walnut/internal/graph"
@@ -74,7 +75,7 @@ func implementation(d *op.Def) (kind string) {
 	var attrs []graph.Attr
 	for _, a := range s.Attrs {
 		if a.Required && !a.Graph {
-			attrs = append(attrs, graph.Attr{Name: a.Name, Kind: a.Kind, I: 1})
+			attrs = append(attrs, graph.Attr{Name: a.Name, Kind: a.Kind, I: 1, Ints: []int64{1}})
 		}
 	}
 	n.Attrs, _ = graph.NewAttrs(attrs...)
@@ -83,7 +84,9 @@ func implementation(d *op.Def) (kind string) {
 	}
 	switch op.Of(n).Op.(type) {
 	case op.Preparer:
-		kind = "kernel"
+		if slices.Contains(types(s), "float") { // kernels are for float32; movers take it too
+			kind = "kernel"
+		}
 	case op.Viewer:
 		kind = "view"
 	}

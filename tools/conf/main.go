@@ -20,6 +20,7 @@ func main() {
 	filter := flag.String("filter", "", "regular expression on case IDs")
 	ref := flag.Bool("reference", false, "run the plain definitions without a plan")
 	all := flag.Bool("v", false, "print passes too")
+	report := flag.Bool("report", false, "print docs/conformance.md")
 	flag.Parse()
 	paths := flag.Args()
 	if len(paths) == 0 {
@@ -27,6 +28,7 @@ func main() {
 	}
 	re := regexp.MustCompile(*filter)
 	count := map[conformance.Status]int{}
+	var results []conformance.Result
 	open := conformance.Engine(engine.Options{Reference: *ref})
 	for _, p := range paths {
 		err := conformance.Read(p, func(c *conformance.Case) error {
@@ -38,6 +40,11 @@ func main() {
 			start := time.Now()
 			r := conformance.Run(ctx, c, open)
 			count[r.Status]++
+			r.Outputs = nil
+			results = append(results, r)
+			if *report {
+				return nil
+			}
 			if r.Status != conformance.Pass || *all {
 				fmt.Printf("%-11s %s %s (%v)\n", r.Status, r.ID, r.Detail, time.Since(start).Round(time.Millisecond))
 			}
@@ -48,5 +55,18 @@ func main() {
 			os.Exit(1)
 		}
 	}
-	fmt.Println(count)
+	if !*report {
+		fmt.Println(count)
+		return
+	}
+	peers, note := map[string]conformance.Peer{}, ""
+	if f, err := os.Open("docs/conformance-peers.tsv"); err == nil {
+		peers, note, err = conformance.ReadPeers(f)
+		f.Close()
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+	}
+	fmt.Print(conformance.Report(results, peers, note))
 }

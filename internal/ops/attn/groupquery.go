@@ -31,28 +31,34 @@ type groupQuery struct {
 	qk            int // 1: output 3 has scores, 2: probabilities
 	sliding       bool
 	eps           [2]float64 // of the norms of Q and K
+	block         int        // SparseAttention: tokens in a block
+	in            groupInputs
 }
 
-// Inputs of GroupQueryAttention.
-const (
-	gqPastKey = iota + 3
-	gqPastValue
-	gqSeqlens
-	gqTotal
-	gqCos
-	gqSin
-	gqPositions
-	gqBias
-	gqSink
-	gqKScale
-	gqVScale
-	gqQNorm
-	gqKNorm
-	gqQuerySeqlens
+// groupInputs are the numbers of an operator's inputs, -1 for those it lacks.
+type groupInputs struct{ past, lens, total, cos, sin, positions, bias, sink, norm, chunk, rows, cols int }
+
+var (
+	gqInputs     = groupInputs{past: 3, lens: 5, total: 6, cos: 7, sin: 8, positions: 9, bias: 10, sink: 11, norm: 14, chunk: 16, rows: -1, cols: -1}
+	sparseInputs = groupInputs{past: 3, lens: 8, total: 7, cos: 9, sin: 10, positions: -1, bias: -1, sink: -1, norm: -1, chunk: -1, rows: 5, cols: 6}
 )
 
+// sparseDef is SparseAttention: GroupQueryAttention over buffers whose lengths
+// count all keys (not one less), where queries of a block of sparse_block_size
+// positions see only the blocks of keys that block_row_indices [layouts,
+// blocks+1] and block_col_indices [layouts, any], a matrix in CSR form, list for
+// it. Head h has layout h modulo the number of layouts.
+var sparseDef = &op.Def{Domain: "com.microsoft", Name: "SparseAttention", New: func(a *op.Args) (op.Op, error) {
+	o := &groupQuery{in: sparseInputs, heads: a.Int("num_heads", 0), kv: a.Int("kv_num_heads", 0), scale: a.Float("scale", 0),
+		rotary: a.Bool("do_rotary", false), inter: a.Bool("rotary_interleaved", false), causal: true, block: a.Int("sparse_block_size", 0)}
+	if o.block <= 0 {
+		return nil, fmt.Errorf("attribute sparse_block_size is %d, must be positive", o.block)
+	}
+	return o, o.check(a)
+}}
+
 var groupQueryDef = &op.Def{Domain: "com.microsoft", Name: "GroupQueryAttention", New: func(a *op.Args) (op.Op, error) {
-	o := &groupQuery{heads: a.Int("num_heads", 0), kv: a.Int("kv_num_heads", 0), scale: a.Float("scale", 0),
+	o := &groupQuery{in: gqInputs, heads: a.Int("num_heads", 0), kv: a.Int("kv_num_heads", 0), scale: a.Float("scale", 0),
 		softcap: max(a.Float("softcap", 0), 0), rotary: a.Bool("do_rotary", false), inter: a.Bool("rotary_interleaved", false),
 		window: max(a.Int("local_window_size", -1), 0), causal: a.Bool("causal", true), smooth: a.Bool("smooth_softmax", false),
 		qk: a.Int("qk_output", 0), sliding: a.Bool("sliding_window_cache", false)}
@@ -64,22 +70,28 @@ var groupQueryDef = &op.Def{Domain: "com.microsoft", Name: "GroupQueryAttention"
 			return nil, fmt.Errorf("attribute %s = %q: quantised key and value caches are not supported; export the model with a float cache", name, q)
 		}
 	}
+	return o, o.check(a)
+}}
+
+// check verifies attributes and which inputs are there.
+func (o *groupQuery) check(a *op.Args) error {
+	has := func(i int) bool { return i >= 0 && a.HasIn(i) }
 	switch {
 	case o.heads <= 0 || o.kv <= 0 || o.heads%o.kv != 0:
-		return nil, fmt.Errorf("num_heads = %d must be a positive multiple of kv_num_heads = %d", o.heads, o.kv)
-	case a.HasIn(gqPastKey) != a.HasIn(gqPastValue) || a.HasIn(1) != a.HasIn(2) || a.HasIn(gqQNorm) != a.HasIn(gqKNorm):
-		return nil, fmt.Errorf("key and value, past_key and past_value, q_norm_weight and k_norm_weight must be given in pairs")
-	case o.rotary && !(a.HasIn(gqCos) && a.HasIn(gqSin)):
-		return nil, fmt.Errorf("attribute do_rotary needs inputs cos_cache and sin_cache")
-	case o.sliding && (o.window == 0 || !a.HasIn(gqPastKey)):
-		return nil, fmt.Errorf("attribute sliding_window_cache needs local_window_size and past_key")
+		return fmt.Errorf("num_heads = %d must be a positive multiple of kv_num_heads = %d", o.heads, o.kv)
+	case has(o.in.past) != has(o.in.past+1) || a.HasIn(1) != a.HasIn(2) || has(o.in.norm) != (o.in.norm >= 0 && has(o.in.norm+1)):
+		return fmt.Errorf("key and value, past_key and past_value, q_norm_weight and k_norm_weight must be given in pairs")
+	case o.rotary && !(has(o.in.cos) && has(o.in.sin)):
+		return fmt.Errorf("attribute do_rotary needs inputs cos_cache and sin_cache")
+	case o.sliding && (o.window == 0 || !has(o.in.past)):
+		return fmt.Errorf("attribute sliding_window_cache needs local_window_size and past_key")
 	case o.qk < 0 || o.qk > 2:
-		return nil, fmt.Errorf("attribute qk_output is %d, must be 0, 1 or 2", o.qk)
+		return fmt.Errorf("attribute qk_output is %d, must be 0, 1 or 2", o.qk)
 	case !o.causal && o.window > 0:
-		return nil, fmt.Errorf("attribute local_window_size is %d, must be -1 without causal", o.window)
+		return fmt.Errorf("attribute local_window_size is %d, must be -1 without causal", o.window)
 	}
-	return o, nil
-}}
+	return nil
+}
 
 func (o *groupQuery) Infer(c *op.Infer) error {
 	for i := range 3 {
@@ -87,7 +99,7 @@ func (o *groupQuery) Infer(c *op.Infer) error {
 			return err
 		}
 	}
-	if dt := c.Type(gqPastKey); c.Has(gqPastKey) && dt != tensor.Invalid && dt != c.Type(0) {
+	if dt := c.Type(o.in.past); c.Has(o.in.past) && dt != tensor.Invalid && dt != c.Type(0) {
 		return fmt.Errorf("past_key is %v, query %v: quantised key and value caches are not supported", dt, c.Type(0))
 	}
 	q := c.Shape(0)
@@ -98,12 +110,12 @@ func (o *groupQuery) Infer(c *op.Infer) error {
 	}
 	d := times(c, width, 1, all)
 	total, room := c.Fresh(), c.Fresh()
-	if l := c.Elems(gqTotal); len(l) == 1 {
+	if l := c.Elems(o.in.total); len(l) == 1 {
 		total = l[0]
 	}
 	p := graph.D(0)
-	if c.Has(gqPastKey) {
-		p = dim(c, c.Shape(gqPastKey), 2)
+	if c.Has(o.in.past) {
+		p = dim(c, c.Shape(o.in.past), 2)
 	}
 	switch {
 	case o.sliding:
@@ -215,7 +227,7 @@ func (o *groupQuery) prepare(e *op.Eval) (*groupRun, error) {
 		}
 	}
 	for i := range 2 {
-		p := e.In(gqPastKey + i)
+		p := at(e, o.in.past+i)
 		if p == nil {
 			continue
 		}
@@ -231,15 +243,26 @@ func (o *groupQuery) prepare(e *op.Eval) (*groupRun, error) {
 // plan fills in r.entries.
 func (r *groupRun) plan(e *op.Eval) error {
 	o := r.o
-	total, lens, chunk := e.IntList(gqTotal), e.IntList(gqSeqlens), e.IntList(gqQuerySeqlens)
+	total, lens, chunk := e.IntList(o.in.total), e.IntList(o.in.lens), []int(nil)
+	if o.in.chunk >= 0 {
+		chunk = e.IntList(o.in.chunk)
+	}
+	if o.block > 0 { // all keys, where seqlens_k has one less
+		for i := range lens {
+			lens[i] = max(lens[i], 0) - 1
+		}
+	}
 	if len(total) != 1 || total[0] < 0 || len(lens) != r.q.b || chunk != nil && len(chunk) != r.q.b {
-		return fmt.Errorf("total_sequence_length is %v, seqlens_k %v, query_seqlens %v; must be one number and [%d] each", e.In(gqTotal), e.In(gqSeqlens), e.In(gqQuerySeqlens), r.q.b)
+		return fmt.Errorf("total_sequence_length is %v, seqlens_k %v, query_seqlens %v; must be one number and [%d] each", at(e, r.o.in.total), at(e, r.o.in.lens), at(e, r.o.in.chunk), r.q.b)
 	}
 	r.total = total[0]
 	if o.sliding && r.past < o.window {
 		return fmt.Errorf("a sliding cache of %d rows is smaller than local_window_size = %d", r.past, o.window)
 	}
 	room := max(r.past, r.total)
+	if o.block > 0 {
+		room = min(room, r.total)
+	}
 	for b, l := range lens {
 		if l < 0 || l >= r.total && (o.sliding || l >= room) {
 			return fmt.Errorf("seqlens_k[%d] is %d, must be 0 to total_sequence_length - 1 = %d", b, l, r.total-1)
@@ -271,20 +294,24 @@ func (r *groupRun) pos(b, i int) int { return r.entries[b].t - r.entries[b].n + 
 
 // transform applies norm and rotation to the new queries and keys.
 func (r *groupRun) transform(e *op.Eval) error {
-	if !r.o.rotary && e.In(gqQNorm) == nil {
+	var weights [2]*tensor.Tensor
+	if i := r.o.in.norm; i >= 0 {
+		weights = [2]*tensor.Tensor{e.In(i), e.In(i + 1)}
+	}
+	if !r.o.rotary && weights[0] == nil {
 		return nil
 	}
 	var rot *rotation
-	if cos := e.In(gqCos); r.o.rotary {
+	if cos := at(e, r.o.in.cos); r.o.rotary {
 		if cos.Rank() != 2 || 2*cos.Shape()[1] > r.q.d {
 			return fmt.Errorf("cos_cache is %v, must be [positions, at most %d]", cos, r.q.d/2)
 		}
-		rot = &rotation{cos: cos, sin: e.In(gqSin), dim: 2 * cos.Shape()[1], interleaved: r.o.inter}
+		rot = &rotation{cos: cos, sin: at(e, r.o.in.sin), dim: 2 * cos.Shape()[1], interleaved: r.o.inter}
 		if err := rot.check(0); err != nil {
 			return err
 		}
 	}
-	ids := e.In(gqPositions)
+	ids := at(e, r.o.in.positions)
 	if ids != nil && (ids.Rank() != 2 || ids.Shape()[0] != r.q.b || ids.Shape()[1] != r.q.s) {
 		return fmt.Errorf("position_ids is %v, must be [%d,%d]", ids, r.q.b, r.q.s)
 	}
@@ -303,7 +330,7 @@ func (r *groupRun) transform(e *op.Eval) error {
 			}
 			return int64(r.entries[b].t - n + s)
 		}
-		if err := r.turn(*x, tensor.Of[float64](t), rot, e.In(gqQNorm+i), r.o.eps[i], at); err != nil {
+		if err := r.turn(*x, tensor.Of[float64](t), rot, weights[i], r.o.eps[i], at); err != nil {
 			return err
 		}
 		*x = bnsh(t)
@@ -358,7 +385,7 @@ func rmsNorm(x []float64, weight *tensor.Tensor, eps float64) {
 // cache makes output 1+i from the past and the new vectors and returns the keys
 // (or values) that the queries see, row j of batch b being position base + j.
 func (r *groupRun) cache(e *op.Eval, i int, cur heads) (heads, error) {
-	past, dt := e.In(gqPastKey+i), e.In(0).DType()
+	past, dt := at(e, r.o.in.past+i), e.In(0).DType()
 	room := max(r.past, r.total)
 	if r.o.sliding {
 		room = r.past
@@ -384,7 +411,7 @@ func (r *groupRun) cache(e *op.Eval, i int, cur heads) (heads, error) {
 			fill(h.only(b), 0, bnsh(past).only(b), x.rows)
 		}
 		n := x.newKeys
-		if e.In(gqQuerySeqlens) == nil {
+		if at(e, r.o.in.chunk) == nil {
 			n = min(cur.s, h.s-x.rows) // padding too: what lies behind t is never read
 		}
 		fill(h.only(b), x.rows, cur.only(b), n)
@@ -412,7 +439,11 @@ func (x heads) only(b int) heads {
 // bias masks what a query does not see and adds attention_bias, whose columns
 // are absolute positions.
 func (r *groupRun) bias(e *op.Eval) (func(b, h, i int, row []float64), error) {
-	bias, err := newBias(e.In(gqBias), r.q.b, r.q.n, r.q.s, r.total)
+	bias, err := newBias(at(e, r.o.in.bias), r.q.b, r.q.n, r.q.s, r.total)
+	if err != nil {
+		return nil, err
+	}
+	blocks, err := r.blocks(e)
 	if err != nil {
 		return nil, err
 	}
@@ -434,12 +465,52 @@ func (r *groupRun) bias(e *op.Eval) (func(b, h, i int, row []float64), error) {
 			}
 		}
 		maskOutside(row, lo-x.base, hi-x.base)
+		if blocks != nil {
+			blocks(h, r.pos(b, i), row)
+		}
+	}, nil
+}
+
+// blocks returns a function that masks the keys outside the blocks listed for
+// the block of a position; nil if the operator has none.
+func (r *groupRun) blocks(e *op.Eval) (func(h, pos int, row []float64), error) {
+	if r.o.block == 0 {
+		return nil, nil
+	}
+	rows, cols := e.In(r.o.in.rows), e.In(r.o.in.cols)
+	if rows.Rank() != 2 || cols.Rank() != 2 || rows.Shape()[0] < 1 || rows.Shape()[0] != cols.Shape()[0] {
+		return nil, fmt.Errorf("block_row_indices is %v and block_col_indices %v, must be [layouts, blocks+1] and [layouts, any]", rows, cols)
+	}
+	n, width, most := rows.Shape()[0], rows.Shape()[1], cols.Shape()[1]
+	for i := range rows.Len() {
+		if v := rows.IntAt(i); v < 0 || v > int64(most) {
+			return nil, fmt.Errorf("block_row_indices has %d, must be 0 to %d", v, most)
+		}
+	}
+	if last := (max(r.total, 1) - 1) / r.o.block; last+1 >= width {
+		return nil, fmt.Errorf("block_row_indices is %v, must have %d rows of blocks for %d positions", rows, last+1, r.total)
+	}
+	seen := make([]bool, width)
+	return func(h, pos int, row []float64) {
+		clear(seen)
+		l := h % n
+		at := l*width + max(min(pos, r.total-1), 0)/r.o.block // padding lies behind the last position
+		for k := rows.IntAt(at); k < rows.IntAt(at+1); k++ {
+			if c := cols.IntAt(l*most + int(k)); c >= 0 && c < int64(width) {
+				seen[c] = true
+			}
+		}
+		for j := range row {
+			if !seen[j/r.o.block] {
+				row[j] = math.Inf(-1)
+			}
+		}
 	}, nil
 }
 
 // sink sets a's sink for smooth_softmax (0) and head_sink [N].
 func (r *groupRun) sink(e *op.Eval, a *attention) error {
-	t := e.In(gqSink)
+	t := at(e, r.o.in.sink)
 	if t == nil {
 		if r.o.smooth {
 			a.sink = func(int) float64 { return 0 }

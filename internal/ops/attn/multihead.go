@@ -27,16 +27,22 @@ type multiHead struct {
 type multiInputs struct{ bias, mask, extra, past, pastLen, width, indirection int }
 
 var multiHeadDef = &op.Def{Domain: "com.microsoft", Name: "MultiHeadAttention", New: func(a *op.Args) (op.Op, error) {
-	base, err := newBase(a)
-	return &multiHead{msBase: base, share: a.HasIn(8), in: multiInputs{bias: 3, mask: 4, extra: 5, past: 6, pastLen: 8, width: -1, indirection: 9}}, err
+	return newMultiHead(a, a.HasIn(8), multiInputs{bias: 3, mask: 4, extra: 5, past: 6, pastLen: 8, width: -1, indirection: 9})
 }}
 
 var decoderMultiDef = &op.Def{Domain: "com.microsoft", Name: "DecoderMaskedMultiHeadAttention", New: func(a *op.Args) (op.Op, error) {
-	base, err := newBase(a)
 	a.Ignore("output_qk") // says that output 3 is there
-	share := a.Bool("past_present_share_buffer", false) && a.HasIn(5)
-	return &multiHead{msBase: base, share: share, in: multiInputs{bias: 10, mask: 3, extra: 4, past: 5, pastLen: 7, width: 8, indirection: 9}}, err
+	return newMultiHead(a, a.Bool("past_present_share_buffer", false) && a.HasIn(5),
+		multiInputs{bias: 10, mask: 3, extra: 4, past: 5, pastLen: 7, width: 8, indirection: 9})
 }}
+
+func newMultiHead(a *op.Args, share bool, in multiInputs) (op.Op, error) {
+	if a.HasIn(in.past) != a.HasIn(in.past+1) {
+		return nil, fmt.Errorf("past_key and past_value must be given together")
+	}
+	base, err := newBase(a)
+	return &multiHead{msBase: base, share: share && a.HasIn(in.past), in: in}, err
+}
 
 func (o *multiHead) Infer(c *op.Infer) error {
 	if err := expectRank(c, 0, 3, 5); err != nil {

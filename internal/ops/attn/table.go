@@ -24,4 +24,5 @@ var Table = []*op.Def{
 	msLinearDef,
 	msRotaryDef,
 	rotaryDef,
+	sparseDef,
 }

@@ -139,9 +139,10 @@ func decodeImage(e *op.Eval, b []byte) (*pixels, error) {
 		name = "PNM"
 		p, err = decodePNM(e, b)
 	case has("\x00\x00\x00\x0cjP  "), has("\xff\x4f\xff\x51"):
-		return nil, errors.New("JPEG 2000 images can't be decoded; convert them to PNG or JPEG")
+		name = "JPEG 2000"
+		p, err = decodeJ2K(e, b)
 	default:
-		return nil, fmt.Errorf("%d bytes are no image in a known format (BMP, JPEG, PNG, PNM, TIFF, WebP)", len(b))
+		return nil, fmt.Errorf("%d bytes are no image in a known format (BMP, JPEG, JPEG 2000, PNG, PNM, TIFF, WebP)", len(b))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)

@@ -57,7 +57,9 @@ func (o *convTranspose) span(i, n, in, kernel int, pads []int) (span, error) {
 	if len(o.outShape) >= n {
 		out = int64(o.outShape[len(o.outShape)-n+i]) // N and C may stand before it
 	} else if o.auto == sameUpper || o.auto == sameLower {
-		out = int64(in) * int64(s.stride)
+		// length*stride, but not beyond what the kernel covers (as the
+		// standard's inference and ONNX Runtime have it).
+		out = max(0, min(int64(in)*int64(s.stride), full))
 	}
 	if out >= 0 {
 		total := max(0, full-out)

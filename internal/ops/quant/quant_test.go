@@ -62,7 +62,7 @@ func TestRobust(t *testing.T) {
 	cat := op.NewCatalog(Table)
 	for _, table := range cases {
 		for _, c := range table {
-			for k := range 2000 {
+			for k := range 60 {
 				m := mutate(r, c)
 				func() {
 					defer func() {

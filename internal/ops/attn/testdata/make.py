@@ -152,6 +152,31 @@ def group_query():
             f(MX, H // 2), f(MX, H // 2)], 3, dict(num_heads=n, kv_num_heads=kv, do_rotary=1, local_window_size=w, sliding_window_cache=1), name='sliding')
 
 
+def sparse():
+    """SparseAttention runs only where past and present are the same memory."""
+    n, kv, h, m = 4, 2, 16, 64
+    rows = i4([0, 1, 3, 5, 8], [0, 1, 3, 6, 9])
+    cols = i4([0, 0, 1, 1, 2, 1, 2, 3, -1], [0, 0, 1, 0, 1, 2, 0, 2, 3])
+    for b, s, lens, rot in ((1, 40, [40], 0), (2, 1, [35, 50], 1)):
+        ins = [f(b, s, n * h), f(b, s, kv * h), f(b, s, kv * h), f(b, kv, m, h), f(b, kv, m, h), rows, cols, i4(max(lens)), i4(*lens)]
+        for k, t in enumerate(lens):  # rows that are not written come out as they went in
+            for p in (3, 4): ins[p][k, :, t - s:] = 0
+        if rot: ins += [f(m, h // 2), f(m, h // 2)]
+        at = dict(num_heads=n, kv_num_heads=kv, sparse_block_size=16, do_rotary=rot)
+        mod, feeds = model('SparseAttention', ins, 3, at, MS, 1)
+        sess = onnxruntime.InferenceSession(mod.SerializeToString(), providers=['CPUExecutionProvider'])
+        io = sess.io_binding()
+        for k, v in feeds.items():
+            o = onnxruntime.OrtValue.ortvalue_from_numpy(v.copy())
+            io.bind_ortvalue_input(k, o)
+            if k in ('i3', 'i4'): io.bind_ortvalue_output('o1' if k == 'i3' else 'o2', o)
+        y = onnxruntime.OrtValue.ortvalue_from_numpy(np.zeros((b, s, n * h), 'f'))
+        io.bind_ortvalue_output('o0', y)
+        sess.run_with_iobinding(io)
+        present = [v.numpy() for v in io.get_outputs()[:2]]  # in the order in which they were bound
+        add('SparseAttention', ins, [y.numpy(), *present], at)
+
+
 def small():
     M = 16
     for il, pos in itertools.product((0, 1), (np.array([3]), np.array([[0, 1, 2, 5], [7, 2, 1, 0]]))):
@@ -291,7 +316,7 @@ def linalg():
 
 
 here = os.path.dirname(os.path.abspath(__file__))
-for part in (attention, group_query, small, formulas, reference): part()
+for part in (attention, group_query, small, sparse, formulas, reference): part()
 save(os.path.join(here, 'cases.json.gz'))
 linalg()
 save(os.path.join(here, '..', '..', 'linalg', 'testdata', 'cases.json.gz'))
