@@ -8,7 +8,6 @@ type Option func(*options)
 type options struct {
 	engine  engine.Options
 	profile bool
-	name    string
 }
 
 // WithThreads lets a run use up to n threads; the default is 1, the caller's

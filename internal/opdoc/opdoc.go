@@ -45,16 +45,17 @@ func Rows() []Row {
 	return l
 }
 
-// types returns the types of the first type variable of s that occurs among its
-// inputs, or, where it has none, its outputs.
+// types returns the types of the first input of s, or, where it has none, of its
+// first output.
 func types(s *schema.Schema) []string {
-	for _, p := range append(append([]schema.Param{}, s.Inputs...), s.Outputs...) {
-		if t := s.Types[p.Type]; t != nil {
-			return t
-		}
-		return []string{p.Type}
+	p := append(append([]schema.Param{}, s.Inputs...), s.Outputs...)
+	if len(p) == 0 {
+		return nil
 	}
-	return nil
+	if t := s.Types[p[0].Type]; t != nil {
+		return t
+	}
+	return []string{p[0].Type}
 }
 
 // implementation decodes a node with the least that the newest version asks

@@ -21,7 +21,6 @@ type binder struct {
 	facts []op.Fact // by slot
 	live  []bool    // by slot: needed by a step or an output
 	nodes []*graph.Node
-	err   error
 }
 
 // bind runs inference with the inputs' shapes, folds what is known, prepares

@@ -16,10 +16,9 @@ import (
 type problem struct {
 	Shape
 	Args
-	want  []float64 // M by N
-	size  []float64 // sum of the magnitudes, for the error bound
-	c     []float32 // C before the run
-	scale float32
+	want []float64 // M by N
+	size []float64 // sum of the magnitudes, for the error bound
+	c    []float32 // C before the run
 }
 
 func newProblem(t testing.TB, r *rand.Rand, s Shape, bias, clip int, alpha, beta float32) *problem {

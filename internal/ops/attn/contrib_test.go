@@ -113,13 +113,33 @@ func TestGroupQuery(t *testing.T) {
 		{Name: "quantised", Domain: ms, Op: "GroupQueryAttention", Attrs: base(optest.Str("k_quant_type", "PER_TENSOR")), Inputs: in(), Outputs: 3, Err: "quantised"},
 		{Name: "quantised cache", Domain: ms, Op: "GroupQueryAttention", Attrs: base(), Inputs: list{q, k, v, optest.T([]int8{1}, 1, 1, 1, 1), optest.T([]int8{1}, 1, 1, 1, 1), i32(shape(1), 3), i32(shape(), 4)}, Outputs: 3, Err: "quantised"},
 		{Name: "cache too short", Domain: ms, Op: "GroupQueryAttention", Attrs: base(), Inputs: decode(past, i32(shape(1), 7), i32(shape(), 8)), Outputs: 3, Err: "the cache holds 4"},
-		{Name: "seqlens", Domain: ms, Op: "GroupQueryAttention", Attrs: base(), Inputs: decode(past, i32(shape(1), -1), i32(shape(), 3)), Outputs: 3, Err: "seqlens_k"},
-		{Name: "total", Domain: ms, Op: "GroupQueryAttention", Attrs: base(), Inputs: decode(past, i32(shape(1), 9), i32(shape(), 3)), Outputs: 3, Err: "seqlens_k"},
+		{Name: "seqlens", Domain: ms, Op: "GroupQueryAttention", Attrs: base(), Inputs: decode(past, i32(shape(1), -1), i32(shape(), 3)), Outputs: 3, Err: "keys, must be 1"},
+		{Name: "total", Domain: ms, Op: "GroupQueryAttention", Attrs: base(), Inputs: decode(past, i32(shape(1), 9), i32(shape(), 3)), Outputs: 3, Err: "keys, must be 1"},
 		{Name: "rotary caches", Domain: ms, Op: "GroupQueryAttention", Attrs: base(num("do_rotary", 1)), Inputs: in(), Outputs: 3, Err: "cos_cache"},
 		{Name: "heads", Domain: ms, Op: "GroupQueryAttention", Attrs: attrs(num("num_heads", 3), num("kv_num_heads", 2)), Inputs: in(), Outputs: 3, Err: "multiple"},
 		{Name: "sink", Domain: ms, Op: "GroupQueryAttention", Attrs: base(), Inputs: in(nil, nil, nil, nil, zeros(3)), Outputs: 3, Err: "head_sink"},
 		{Name: "sliding needs a window", Domain: ms, Op: "GroupQueryAttention", Attrs: base(num("sliding_window_cache", 1)), Inputs: decode(past, i32(shape(1), 2), i32(shape(), 3)), Outputs: 3, Err: "local_window_size"},
 		{Name: "sliding cache too small", Domain: ms, Op: "GroupQueryAttention", Attrs: base(num("sliding_window_cache", 1), num("local_window_size", 5)), Inputs: decode(past, i32(shape(1), 2), i32(shape(), 3)), Outputs: 3, Err: "smaller"},
+	})
+}
+
+func TestSparseAttention(t *testing.T) {
+	// Blocks of one token; token 2 does not see block 1. Two heads, two layouts, the second dense.
+	rows := i32(shape(2, 4), 0, 1, 3, 5, 0, 1, 3, 6)
+	cols := i32(shape(2, 6), 0, 0, 1, 0, 2, -1, 0, 0, 1, 0, 1, 2)
+	a := attrs(num("num_heads", 2), num("kv_num_heads", 1), num("sparse_block_size", 1))
+	in := func(rows, total, lens tensor.Value) list {
+		return list{zeros(1, 3, 2), zeros(1, 3, 1), f32(shape(1, 3, 1), 1, 2, 6), zeros(1, 1, 3, 1), zeros(1, 1, 3, 1), rows, cols, total, lens}
+	}
+	three := i32(shape(1), 3)
+	optest.Run(t, Table, []optest.Case{
+		{Name: "layouts", Domain: ms, Op: "SparseAttention", Attrs: a, Inputs: in(rows, three, three), Want: list{f32(shape(1, 3, 2), 1, 1, 1.5, 1.5, 3.5, 3), zeros(1, 1, 3, 1), f32(shape(1, 1, 3, 1), 1, 2, 6)}, Tol: 1e-6},
+		{Name: "padding", Domain: ms, Op: "SparseAttention", Attrs: a, Inputs: in(rows, three, i32(shape(1), 1)), Outputs: 3, Want: list{f32(shape(1, 3, 2), 1, 1, 1, 1, 1, 1)}, Tol: 1e-6},
+		{Name: "lengths", Domain: ms, Op: "SparseAttention", Attrs: a, Inputs: in(rows, three, i32(shape(1), 4)), Outputs: 3, Err: "keys, must be 1"},
+		{Name: "no keys", Domain: ms, Op: "SparseAttention", Attrs: a, Inputs: in(rows, three, i32(shape(1), 0)), Outputs: 3, Err: "keys, must be 1"},
+		{Name: "rows", Domain: ms, Op: "SparseAttention", Attrs: a, Inputs: in(i32(shape(2, 3), 0, 1, 3, 0, 1, 3), three, three), Outputs: 3, Err: "rows of blocks"},
+		{Name: "row index", Domain: ms, Op: "SparseAttention", Attrs: a, Inputs: in(i32(shape(2, 4), 0, 1, 3, 7, 0, 1, 3, 6), three, three), Outputs: 3, Err: "has 7"},
+		{Name: "block size", Domain: ms, Op: "SparseAttention", Attrs: attrs(num("num_heads", 2), num("kv_num_heads", 1), num("sparse_block_size", 0)), Inputs: in(rows, three, three), Outputs: 3, Err: "sparse_block_size"},
 	})
 }
 

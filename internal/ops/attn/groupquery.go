@@ -265,7 +265,7 @@ func (r *groupRun) plan(e *op.Eval) error {
 	}
 	for b, l := range lens {
 		if l < 0 || l >= r.total && (o.sliding || l >= room) {
-			return fmt.Errorf("seqlens_k[%d] is %d, must be 0 to total_sequence_length - 1 = %d", b, l, r.total-1)
+			return fmt.Errorf("batch entry %d has %d keys, must be 1 to total_sequence_length = %d", b, int64(l)+1, r.total)
 		}
 		x := entry{t: l + 1}
 		x.n, x.newKeys = min(r.q.s, x.t), min(r.k.s, x.t)

@@ -158,6 +158,24 @@ func (s *carried) fixpoint(from int, round func(state []op.Fact) ([]op.Fact, err
 	}
 }
 
+// vague states element types alone, for a body that can't be right for what
+// goes in: the node works only if the body does not run. The node's outputs
+// are the body's from skip on, states first.
+func vague(c *op.Infer, b *graph.Body, states []op.Fact, skip int) {
+	for i := range c.NOut() {
+		if i >= len(states) {
+			c.Out(i, b.Graph.Outputs[skip+i].Type.Elem, nil)
+			continue
+		}
+		t := states[i].Type
+		t.Shape = nil
+		if t.Kind != graph.KindTensor {
+			t.Inner = nil
+		}
+		c.OutType(i, t)
+	}
+}
+
 // stackedDims returns the dimensions of a scan output but for the stacked
 // axis. Without a round at run time they are those of the body's declared
 // type, symbols 0, so that only what is known there can be said, unless sure

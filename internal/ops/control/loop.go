@@ -85,7 +85,11 @@ func (o *loop) Infer(c *op.Infer) error {
 		return c.Body("body", formal)
 	})
 	if err != nil {
-		return err
+		if some {
+			return err
+		}
+		vague(c, o.body, first[1:], 1)
+		return nil
 	}
 	for i := range o.states {
 		c.OutFact(i, s.final(1+i))

@@ -83,7 +83,7 @@ func agree(c optest.Case) (bool, string) {
 		return false, ""
 	}
 	rt := interp.NewRuntime(context.Background())
-	rt.Iterations = 1000
+	rt.Iterations, rt.Bytes = 1000, 1<<20
 	var in vals
 	facts := make([]op.Fact, len(c.Inputs))
 	for i, x := range c.Inputs {

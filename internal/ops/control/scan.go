@@ -135,6 +135,10 @@ func (o *scan) Infer(c *op.Infer) error {
 		return nil
 	}
 	s, out, err := o.infer(c, first, items)
+	if err != nil && !length.Known() {
+		vague(c, o.body, first, 0)
+		return nil
+	}
 	if err != nil {
 		return err
 	}

@@ -45,11 +45,15 @@ func (o *scan8) Infer(c *op.Infer) error {
 	if batch == graph.D(0) || length == graph.D(0) {
 		return nil
 	}
+	sure := batch.Known() && length.Known() && !c.Has(0)
 	s, out, err := o.infer(c, first, items)
+	if err != nil && !sure {
+		vague(c, o.body, first, 0)
+		return nil
+	}
 	if err != nil {
 		return err
 	}
-	sure := batch.Known() && length.Known() && !c.Has(0)
 	for i := range c.NOut() {
 		var dims graph.Shape
 		elem := out[i].Type.Elem

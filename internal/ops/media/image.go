@@ -19,7 +19,9 @@ import (
 
 // imageDecoder is ImageDecoder: the bytes of a file become pixels [H, W, 3], or
 // [H, W, 1] for Grayscale. Pixels are those of Pillow, which the standard's
-// reference uses: for JPEG this is libjpeg's arithmetic, for WebP libwebp's.
+// reference uses: for JPEG this is libjpeg's arithmetic, for WebP libwebp's, for
+// JPEG 2000 OpenJPEG's. Only grey images of 16 bits differ: they keep the upper
+// half of their samples, where Pillow cuts everything above 255.
 type imageDecoder struct{ format string }
 
 var imageDecoderDef = &op.Def{Name: "ImageDecoder", New: func(a *op.Args) (op.Op, error) {

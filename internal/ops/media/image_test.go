@@ -60,7 +60,8 @@ func TestImageErrors(t *testing.T) {
 	optest.Run(t, Table, []optest.Case{
 		{Name: "none", Op: "ImageDecoder", Inputs: file(""), Err: "no image in a known format"},
 		{Name: "unknown", Op: "ImageDecoder", Inputs: file("GIF89a"), Err: "no image in a known format"},
-		{Name: "jpeg 2000", Op: "ImageDecoder", Inputs: file("\x00\x00\x00\x0cjP  \r\n\x87\n"), Err: "JPEG 2000"},
+		{Name: "jpeg 2000", Op: "ImageDecoder", Inputs: file("\x00\x00\x00\x0cjP  \r\n\x87\n"), Err: "JPEG 2000: there is no codestream"},
+		{Name: "jpeg 2000 without size", Op: "ImageDecoder", Inputs: file("\xff\x4f\xff\x51\xff\xd9"), Err: "JPEG 2000"},
 		{Name: "truncated", Op: "ImageDecoder", Inputs: file("\xff\xd8\xff\xdb\x00\x43"), Err: "ends before"},
 		{Name: "huge PNM", Op: "ImageDecoder", Inputs: file("P5 999999999 999999999 255\n"), Err: "pixels"},
 		{Name: "short PNM", Op: "ImageDecoder", Inputs: file("P5 10000 10000 255\nabc"), Err: "ends before"},

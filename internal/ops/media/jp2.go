@@ -74,6 +74,9 @@ func decodeJ2K(e *op.Eval, b []byte) (*pixels, error) {
 	if err := j.read(b); err != nil {
 		return nil, err
 	}
+	if j.main == nil {
+		return nil, errTruncated
+	}
 	across := ceilDiv(j.x1-j.tx0, j.tw)
 	down := ceilDiv(j.y1-j.ty0, j.th)
 	for k := range across * down {

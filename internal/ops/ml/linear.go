@@ -169,7 +169,7 @@ type linearRegressor struct {
 var linearRegressorDef = &op.Def{Domain: domain, Name: "LinearRegressor", New: func(a *op.Args) (op.Op, error) {
 	o := &linearRegressor{targets: a.Int("targets", 1)}
 	o.coef, o.bias, o.post = a.Floats("coefficients"), a.Floats("intercepts"), newPost(a)
-	if o.targets < 1 || len(o.coef)%o.targets != 0 {
+	if o.targets < 1 || len(o.coef)%o.targets != 0 || len(o.coef) == 0 && o.targets > 1 {
 		return nil, fmt.Errorf("%d coefficients for %d targets", len(o.coef), o.targets)
 	}
 	if len(o.bias) == 0 {

@@ -72,6 +72,9 @@ func (o *treeRegressor) Eval(e *op.Eval) error {
 	if n == 0 {
 		return nil
 	}
+	if _, err := e.Temp(tensor.Float64, 3, k); err != nil { // n_targets is just a number in the file
+		return err
+	}
 	sc, out := make([]score, k), make([]float64, k)
 	for i := range n {
 		if err := e.Tick(1 + len(o.forest.roots) + k); err != nil {

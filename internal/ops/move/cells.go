@@ -278,13 +278,3 @@ func fill(b, cell []byte) {
 		n += copy(b[n:], b[:n])
 	}
 }
-
-// isZero reports whether all bytes are 0.
-func isZero(b []byte) bool {
-	for _, x := range b {
-		if x != 0 {
-			return false
-		}
-	}
-	return true
-}

@@ -147,7 +147,7 @@ func (o *resize) targets(dims []int, scales, sizes, roi *tensor.Tensor) ([]targe
 		}
 		// The standard's own inference multiplies in float32, so that 10 * 0.7 is 7.
 		length := float64(float32(t.in) * float32(t.scale))
-		if !(length > -1) || length > maxExtent*16 {
+		if !(length > -1) || length > 1<<30 {
 			return nil, fmt.Errorf("axis %d: length %d times %v is out of range", a, t.in, t.scale)
 		}
 		t.out = int(math.Floor(length))
@@ -166,7 +166,7 @@ func (o *resize) bySizes(l []target, axes []int, sizes *tensor.Tensor) error {
 	}
 	for i, a := range axes {
 		n := sizes.IntAt(i)
-		if n < 0 || n > maxExtent*16-1 || n > 0 && l[a].in == 0 {
+		if n < 0 || n > 1<<30 || n > 0 && l[a].in == 0 {
 			return fmt.Errorf("axis %d: length %d can't become %d", a, l[a].in, n)
 		}
 		l[a].out = int(n)
@@ -184,7 +184,7 @@ func (o *resize) bySizes(l []target, axes []int, sizes *tensor.Tensor) error {
 	}
 	for _, a := range axes {
 		n := math.Floor(common*float64(l[a].in) + 0.5)
-		if n > maxExtent*16-1 {
+		if n > 1<<30 {
 			return fmt.Errorf("axis %d: length %v is out of range", a, n)
 		}
 		l[a].scale, l[a].out = common, int(n)

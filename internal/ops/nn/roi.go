@@ -182,16 +182,19 @@ func (o *roiAlign) Eval(e *op.Eval) error {
 	}
 	x, rois := e.Floats(0), e.Floats(1)
 	plane := xs[2] * xs[3]
-	var samples []corner
+	acc := &roiSum{sum: make([]float64, xs[1]), top: make([]float64, xs[1]), height: xs[2], width: xs[3]}
 	for r := range n {
 		g := o.grid(rois[4*r : 4*r+4])
 		for bin := range o.h * o.w {
-			if samples, err = o.samples(e, g, bin/o.w, bin%o.w, xs[2], xs[3], samples[:0]); err != nil {
+			if err := acc.bin(e, g, bin/o.w, bin%o.w, x[images[r]*xs[1]*plane:]); err != nil {
 				return err
 			}
 			for c := range xs[1] {
-				p := x[(images[r]*xs[1]+c)*plane:][:plane]
-				y.SetFloatAt((r*xs[1]+c)*o.h*o.w+bin, o.reduce(p, samples))
+				v := acc.sum[c]
+				if o.max {
+					v = acc.top[c]
+				}
+				y.SetFloatAt((r*xs[1]+c)*o.h*o.w+bin, v)
 			}
 		}
 	}
@@ -222,57 +225,65 @@ func (o *roiAlign) grid(roi []float64) roiGrid {
 	return g
 }
 
-// samples appends four corners for every sample of a bin; all have weight 0 if
-// the sample is outside.
-func (o *roiAlign) samples(e *op.Eval, g roiGrid, ph, pw, height, width int, l []corner) ([]corner, error) {
-	if !(g.nh*g.nw <= maxExtent) {
-		return nil, fmt.Errorf("region needs %v x %v samples a bin", g.nh, g.nw)
+// roiSum gathers mean and maximum of the samples of a bin for every channel.
+type roiSum struct {
+	sum, top      []float64
+	height, width int
+}
+
+// bin computes one bin from the planes of an image. A bin without samples is 0.
+// The maximum is that of the weighted corners, as in the standard's reference,
+// not of the samples.
+func (s *roiSum) bin(e *op.Eval, g roiGrid, ph, pw int, planes []float64) error {
+	if !(g.nh*g.nw <= maxExtent && g.nh <= maxExtent && g.nw <= maxExtent) {
+		return fmt.Errorf("region needs %v x %v samples a bin", g.nh, g.nw)
 	}
-	for iy := range max(0, int(g.nh)) {
-		if err := e.Tick(1 + max(0, int(g.nw))); err != nil {
-			return nil, err
-		}
+	clear(s.sum)
+	for c := range s.top {
+		s.top[c] = math.Inf(-1)
+	}
+	nh, nw := max(0, int(g.nh)), max(0, int(g.nw))
+	plane := s.height * s.width
+	for iy := range nh {
 		y := g.y + float64(ph)*g.binH + (float64(iy)+0.5)*g.binH/g.nh
-		for ix := range max(0, int(g.nw)) {
+		for ix := range nw {
+			if err := e.Tick(1); err != nil {
+				return err
+			}
 			x := g.x + float64(pw)*g.binW + (float64(ix)+0.5)*g.binW/g.nw
-			l = append(l, bilinear(y, x, height, width)...)
+			for _, q := range bilinear(y, x, s.height, s.width) {
+				for c := range s.sum {
+					v := q.w * planes[c*plane+q.at]
+					s.sum[c] += v
+					s.top[c] = max(s.top[c], v)
+				}
+			}
 		}
 	}
-	return l, nil
+	for c := range s.sum {
+		if nh*nw == 0 {
+			s.top[c] = 0
+			continue
+		}
+		s.sum[c] /= float64(nh * nw)
+	}
+	return nil
 }
 
 // bilinear returns the four pixels around a position. Up to one pixel outside,
 // the border's values hold.
-func bilinear(y, x float64, height, width int) []corner {
+func bilinear(y, x float64, height, width int) [4]corner {
 	if !(y >= -1 && y <= float64(height) && x >= -1 && x <= float64(width)) {
-		return make([]corner, 4)
+		return [4]corner{}
 	}
 	y, x = clamp(y, 0, float64(height-1)), clamp(x, 0, float64(width-1))
 	y0, x0 := int(y), int(x)
 	y1, x1 := min(y0+1, height-1), min(x0+1, width-1)
 	fy, fx := y-float64(y0), x-float64(x0)
-	return []corner{
+	return [4]corner{
 		{y0*width + x0, (1 - fy) * (1 - fx)}, {y0*width + x1, (1 - fy) * fx},
 		{y1*width + x0, fy * (1 - fx)}, {y1*width + x1, fy * fx},
 	}
-}
-
-// reduce averages the samples, or takes the largest of the weighted corners
-// (as the standard's reference does, not of the samples).
-func (o *roiAlign) reduce(p []float64, l []corner) float64 {
-	if len(l) == 0 {
-		return 0
-	}
-	sum, top := 0.0, math.Inf(-1)
-	for _, c := range l {
-		v := c.w * p[c.at]
-		sum += v
-		top = max(top, v)
-	}
-	if o.max {
-		return top
-	}
-	return sum / float64(len(l)/4)
 }
 
 // cropAndResize is com.microsoft.CropAndResize: regions y1, x1, y2, x2 in

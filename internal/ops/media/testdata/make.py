@@ -2,7 +2,7 @@
 
     python make.py images.json.gz
 
-Needs numpy and Pillow (made with 13.0, libjpeg-turbo 3.2, libwebp 1.6).
+Needs numpy and Pillow (made with 13.0, libjpeg-turbo 3.2, libwebp 1.6, OpenJPEG 2.5.4).
 """
 import base64, gzip, io, json, sys
 import numpy as np
@@ -52,6 +52,11 @@ case("png bitmap", save(picture(9, 6, "RGB").convert("1"), "PNG"))
 case("bmp", save(picture(9, 6, "RGB"), "BMP"))
 for comp in (None, "tiff_lzw", "tiff_adobe_deflate", "packbits"):
     case(f"tiff {comp}", save(picture(9, 6, "RGB"), "TIFF", compression=comp))
+for mode in ("RGB", "LA"):
+    for irr in (False, True):
+        case(f"jpeg 2000 {mode} irreversible {irr}", save(picture(21, 14, mode), "JPEG2000", irreversible=irr, num_resolutions=3))
+case("jpeg 2000 layers and tiles", save(picture(30, 21, "RGB"), "JPEG2000", irreversible=True, tile_size=(16, 12), quality_mode="rates", quality_layers=[20, 5], progression="RPCL", num_resolutions=2))
+case("jpeg 2000 precincts", save(picture(70, 21, "L"), "JPEG2000", precinct_size=(64, 64), codeblock_size=(16, 16), num_resolutions=3, progression="PCRL", no_jp2=True, offset=(3, 5), tile_offset=(1, 2), tile_size=(40, 40)))
 case("ppm", save(picture(9, 6, "RGB"), "PPM"))
 case("pbm", save(picture(9, 6, "L").convert("1"), "PPM"))
 case("pbm text", b"P1\n3 2\n101\n0 1 0\n")
