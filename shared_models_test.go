@@ -82,11 +82,23 @@ func readShared(t testing.TB, stem, typ string) tensor.Value {
 	return v
 }
 
+// inexact lists models whose goldens lie further from the exact result than
+// their tolerance, with the tolerance that they are compared with instead.
+var inexact = map[string]compare.Tol{
+	// ONNX Runtime computes the chirp of its STFT in float32: it is off by 1.8e-4
+	// from NumPy's float64 transform, which the logarithm turns into 0.009.
+	// Walnut agrees with NumPy to 1e-6.
+	"logmel_stft": {Rel: 1e-3, Abs: 1e-2},
+}
+
 // TestSharedModels runs every model of the collection on all its data sets and
 // streams, and compares with ONNX Runtime's outputs.
 func TestSharedModels(t *testing.T) {
 	dir, list := sharedModels(t)
 	for _, sm := range list {
+		if tol, ok := inexact[sm.name]; ok {
+			sm.tol = tol
+		}
 		t.Run(sm.name, func(t *testing.T) {
 			m, err := walnut.Open(filepath.Join(dir, sm.name, "model.onnx"), walnut.WithThreads(2))
 			if err != nil {

@@ -400,7 +400,7 @@ func (s *source) spoil(sch *schema.Schema, i int, v tensor.Value) tensor.Value {
 		dims = slices.Delete(dims, j, j+1)
 	case k < 4 && len(dims) > 0:
 		dims[s.n(len(dims))] = s.n(6)
-	case k == 4:
+	case k == 4 && p != nil:
 		if list := sch.Types[p.Type]; len(list) > 0 {
 			if d, ok := tensor.ParseDType(list[s.n(len(list))]); ok {
 				dt = d
