@@ -14,8 +14,8 @@ type options struct {
 // goroutine alone. Results are the same for every n.
 func WithThreads(n int) Option { return func(o *options) { o.engine.Threads = n } }
 
-// WithMemoryBudget bounds the bytes that one run may allocate beyond its
-// planned arena; the default is 8 GiB. A run that needs more fails with ErrBudget.
+// WithMemoryBudget bounds the bytes that one run may allocate, its planned
+// arena included; the default is 8 GiB. A run that needs more fails with ErrBudget.
 func WithMemoryBudget(bytes int64) Option { return func(o *options) { o.engine.Memory = bytes } }
 
 // WithIterationBudget bounds the iterations that all loops of one run may make

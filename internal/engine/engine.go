@@ -57,7 +57,11 @@ type place struct{ input, axis int }
 
 // New makes a Model of a loaded graph. src is closed by Close, or here if New fails.
 func New(ctx context.Context, g *graph.Model, src io.Closer, o Options) (*Model, error) {
-	m, err := build(ctx, g, o)
+	var m *Model
+	err := guard(g.Name, func() (err error) {
+		m, err = build(ctx, g, o)
+		return err
+	})
 	if err != nil {
 		if src != nil {
 			src.Close()
@@ -66,6 +70,16 @@ func New(ctx context.Context, g *graph.Model, src io.Closer, o Options) (*Model,
 	}
 	m.src = src
 	return m, nil
+}
+
+// guard turns a panic in f, which can only be a defect of ours, into an error.
+func guard(model string, f func() error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%s: internal error: %v", model, r)
+		}
+	}()
+	return f()
 }
 
 func build(ctx context.Context, g *graph.Model, o Options) (*Model, error) {
@@ -90,7 +104,7 @@ func build(ctx context.Context, g *graph.Model, o Options) (*Model, error) {
 	if err := infer(g); err != nil {
 		return nil, named(g.Name, err)
 	}
-	sh := &plan.Shared{Name: g.Name, Threads: o.Threads, MaxBound: o.Signatures, Packs: &plan.Packs{}}
+	sh := &plan.Shared{Name: g.Name, Threads: o.Threads, MaxBound: o.Signatures, MaxBytes: o.Memory, Packs: &plan.Packs{}}
 	p, err := plan.Compile(g.Graph, sh)
 	if err != nil {
 		return nil, err

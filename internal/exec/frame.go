@@ -209,6 +209,13 @@ func run(p *plan.Program, in, out []tensor.Value, e env) (err error) {
 	if err != nil {
 		return err
 	}
+	left := e.bytes
+	if e.parent != nil {
+		left = e.parent.Bytes
+	}
+	if left -= int64(b.Arena); left < 0 {
+		return fmt.Errorf("%w: the plan's memory needs %d bytes, %d are left of the run's memory budget", op.ErrBudget, b.Arena, left+int64(b.Arena))
+	}
 	f, _ := b.Frames.Get().(*frame)
 	stats := &p.Shared.Stats
 	n := int64(len(b.Slots))
@@ -222,9 +229,9 @@ func run(p *plan.Program, in, out []tensor.Value, e env) (err error) {
 		stats.Reused.Add(n)
 	}
 	f.Team, f.prof, f.depth = e.team, e.prof, e.depth
-	f.rt.Ctx, f.rt.Bytes, f.rt.Iterations = e.ctx, e.bytes, e.iterations
+	f.rt.Ctx, f.rt.Bytes, f.rt.Iterations = e.ctx, left, e.iterations
 	if e.parent != nil {
-		f.rt.Bytes, f.rt.Iterations = e.parent.Bytes, e.parent.Iterations
+		f.rt.Iterations = e.parent.Iterations
 	}
 	step := -1
 	defer func() {
@@ -235,7 +242,7 @@ func run(p *plan.Program, in, out []tensor.Value, e env) (err error) {
 			}
 		}
 		if e.parent != nil {
-			e.parent.Bytes, e.parent.Iterations = f.rt.Bytes, f.rt.Iterations
+			e.parent.Bytes, e.parent.Iterations = f.rt.Bytes+int64(b.Arena), f.rt.Iterations
 		}
 		f.finish()
 		if !b.Frames.Put(f) {

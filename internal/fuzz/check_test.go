@@ -246,7 +246,7 @@ func checkPlanned(c *opCase, want []tensor.Value, evalErr error) string {
 	if err := ops.Catalog().Resolve(m); err != nil {
 		return "constant inputs change decoding: " + err.Error()
 	}
-	p, err := plan.Compile(m.Graph, &plan.Shared{Name: "m", Threads: 1, Packs: &plan.Packs{}})
+	p, err := plan.Compile(m.Graph, &plan.Shared{Name: "m", Threads: 1, MaxBytes: caseBytes, Packs: &plan.Packs{}})
 	if err != nil {
 		return ""
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/bits"
 
 	"github.com/walnut-ai/walnut/internal/graph"
 	"github.com/walnut-ai/walnut/tensor"
@@ -195,6 +196,24 @@ func (rt *Runtime) New(dt tensor.DType, dims []int) (*tensor.Tensor, error) {
 	}
 	rt.Bytes -= int64(b)
 	return tensor.New(dt, dims...)
+}
+
+// Charge counts bytes that the caller is about to allocate itself.
+func (rt *Runtime) Charge(bytes int) error {
+	if bytes < 0 || int64(bytes) > rt.Bytes {
+		return fmt.Errorf("%w: %d bytes more, %d are left of the run's memory budget", ErrBudget, bytes, rt.Bytes)
+	}
+	rt.Bytes -= int64(bytes)
+	return nil
+}
+
+// Charge counts n things of size bytes each, which the operator is about to
+// allocate itself, against the run's memory budget.
+func (e *Eval) Charge(n, size int) error {
+	if hi, lo := bits.Mul64(uint64(n), uint64(size)); hi != 0 || lo > uint64(^uint(0)>>1) {
+		return fmt.Errorf("%w: %d times %d bytes don't fit memory", ErrBudget, n, size)
+	}
+	return e.rt.Charge(n * size)
 }
 
 // OutLike returns the tensor for output i with the shape of t.

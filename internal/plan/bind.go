@@ -21,6 +21,7 @@ type binder struct {
 	facts []op.Fact // by slot
 	live  []bool    // by slot: needed by a step or an output
 	nodes []*graph.Node
+	err   error // first violation of the limit on memory
 }
 
 // bind runs inference with the inputs' shapes, folds what is known, prepares
@@ -84,9 +85,38 @@ func (k *binder) constant(s op.Slot, v tensor.Value) {
 
 func (k *binder) set(s op.Slot, place Place, dt tensor.DType, dims []int) {
 	x := &k.b.Slots[s]
-	n, _ := tensor.NumElements(dims)
 	x.Place, x.DType, x.Dims = place, dt, append([]int{}, dims...)
-	x.Bytes, _ = dt.ByteLen(n)
+	n, ok := tensor.NumElements(dims)
+	if x.Bytes, ok = bytesOf(dt, n, ok); !ok || place != Input && !k.fits(x.Bytes) {
+		k.err = fmt.Errorf("%w: %v%s, at most %d bytes are allowed", op.ErrBudget, dt, tensor.ShapeString(dims), k.limit())
+	}
+}
+
+func bytesOf(dt tensor.DType, n int, ok bool) (int, bool) {
+	if !ok || dt == tensor.String {
+		return 0, ok
+	}
+	return dt.ByteLen(n)
+}
+
+// limit returns the bytes that the plan's arena may have.
+func (k *binder) limit() int64 {
+	limit := int64(op.DefaultBytes)
+	if k.p != nil && k.p.Shared.MaxBytes > 0 {
+		limit = k.p.Shared.MaxBytes
+	}
+	return min(limit, int64(^uint(0)>>2)) // sums of two must not overflow
+}
+
+// fits reports whether the plan may have that many bytes, and notes an error if not.
+func (k *binder) fits(bytes int) bool {
+	if bytes >= 0 && int64(bytes) <= k.limit() {
+		return true
+	}
+	if k.err == nil {
+		k.err = fmt.Errorf("%w: the plan's memory needs %d bytes, at most %d are allowed", op.ErrBudget, bytes, k.limit())
+	}
+	return false
 }
 
 // infer walks the nodes in order; those whose outputs are all known become constants.

@@ -32,6 +32,9 @@ func (k *binder) place() error {
 			default:
 				k.set(s, Arena, t.Elem, t.Shape.Ints())
 			}
+			if k.err != nil {
+				return n.Wrap(k.err)
+			}
 		}
 	}
 	var scratch [][]op.Slot
@@ -47,7 +50,7 @@ func (k *binder) place() error {
 	}
 	k.align()
 	k.offsets(scratch)
-	return nil
+	return k.err
 }
 
 // step prepares n. A view needs no step: nil.
@@ -255,6 +258,9 @@ func (k *binder) pack(all []*buffer) {
 	var placed []*buffer // by offset
 	live := make([]int, len(b.Steps)+2)
 	for _, x := range all {
+		if !k.fits(x.bytes) {
+			return
+		}
 		size := (x.bytes + 63) &^ 63
 		at := 0
 		for _, y := range placed {
@@ -265,6 +271,9 @@ func (k *binder) pack(all []*buffer) {
 				break
 			}
 			at = max(at, y.offset+(y.bytes+63)&^63)
+		}
+		if !k.fits(at) || !k.fits(at+size) {
+			return
 		}
 		x.offset = at
 		i := sort.Search(len(placed), func(i int) bool { return placed[i].offset > at })

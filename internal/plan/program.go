@@ -32,6 +32,8 @@ type Shared struct {
 	Name     string
 	Threads  int
 	MaxBound int // signatures kept a program; 0 = 16
+	// MaxBytes bounds the arena of a bound plan and every value in it; 0 = op.DefaultBytes.
+	MaxBytes int64
 	Packs    *Packs
 	// NoPrepare makes every step run by Eval, for comparison.
 	NoPrepare bool

@@ -205,6 +205,11 @@ func padTo(e *op.Eval, x *tensor.Tensor, mode string, lo, hi []int, value *tenso
 		}
 	}
 	return one(e, 0, x, dims, func(m *mover, dst, src []byte) error {
+		for _, d := range dims { // the tables of source and runs
+			if err := e.Charge(d, 32); err != nil {
+				return err
+			}
+		}
 		from := make([][]int, len(dims))
 		for i, d := range x.Shape() {
 			var err error

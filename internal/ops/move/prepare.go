@@ -249,6 +249,9 @@ func (s *padStep) Run(f *op.Frame) error {
 	return nil
 }
 
+// maxPlaces bounds the places, of all axes together, of which a plan keeps a table.
+const maxPlaces = 1 << 20
+
 // Prepare pads by constant amounts with a constant value.
 func (o *pad) Prepare(b op.Bind) (op.Step, error) {
 	w, x := width(b, 0), b.Shape(0)
@@ -260,6 +263,12 @@ func (o *pad) Prepare(b op.Bind) (op.Step, error) {
 	lo, hi, err := o.ends(len(x), pads, axes, has)
 	if err != nil {
 		return nil, err
+	}
+	places := 0
+	for _, d := range b.OutShape(0) {
+		if places += min(d, maxPlaces+1); places > maxPlaces {
+			return nil, nil
+		}
 	}
 	s := &padStep{w: w, cell: make([]byte, w), ss: op.Strides(x)}
 	switch v, err := tensor.New(b.Type(0)); {

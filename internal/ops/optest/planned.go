@@ -2,6 +2,7 @@ package optest
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"testing"
 
@@ -70,7 +71,9 @@ func Plan(t testing.TB, table []*op.Def, c Case, how How) *Planned {
 }
 
 // Run runs the plan; the outputs keep their memory from run to run.
-func (p *Planned) Run() error { return exec.Run(context.Background(), p.p, p.in, p.out, exec.Options{}) }
+func (p *Planned) Run() error {
+	return exec.Run(context.Background(), p.p, p.in, p.out, exec.Options{})
+}
 
 // Outputs returns what the last run computed.
 func (p *Planned) Outputs() []tensor.Value { return p.out }
@@ -140,7 +143,19 @@ func NoAllocs(t testing.TB, table []*op.Def, c Case, how How) {
 func describe(c Case) string {
 	s := c.Name + " " + graph.OpName(c.Domain, c.Op)
 	for _, a := range c.Attrs {
-		s += " " + a.Name + "=" + a.String()
+		s += " " + a.Name + "="
+		switch a.Kind {
+		case graph.AttrInt:
+			s += fmt.Sprint(a.I)
+		case graph.AttrInts:
+			s += fmt.Sprint(a.Ints)
+		case graph.AttrFloat:
+			s += fmt.Sprint(a.F)
+		case graph.AttrString:
+			s += a.S
+		default:
+			s += fmt.Sprint(a.Floats, a.Strings)
+		}
 	}
 	for _, v := range c.Inputs {
 		s += " " + tensor.Describe(v)
