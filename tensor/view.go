@@ -2,6 +2,7 @@ package tensor
 
 import (
 	"fmt"
+	"runtime"
 	"unsafe"
 )
 
@@ -55,9 +56,9 @@ func DTypeOf[T Elem]() DType {
 }
 
 // Of returns t's elements as a slice of T that shares t's memory. It panics if
-// t has another element type, or if its data does not start at T's alignment
-// (only tensors made by Wrap over foreign bytes can be unaligned): both are
-// mistakes of the caller. Use Data for values whose type is not known.
+// t has another element type, or, on machines that need aligned data, if its data
+// does not start at T's alignment (only tensors made by Wrap over foreign bytes can be
+// unaligned): both are mistakes of the caller. Use Data for values whose type is not known.
 func Of[T Elem](t *Tensor) []T {
 	s, err := Data[T](t)
 	if err != nil {
@@ -74,6 +75,11 @@ func Data[T Elem](t *Tensor) ([]T, error) {
 	return cast[T](t.data)
 }
 
+// needAligned says that loads and stores must be aligned. The others named here
+// take any address, at full speed unless a cache line is crossed; most tensors in
+// model files start off their alignment, and this saves a copy of every one.
+const needAligned = runtime.GOARCH != "amd64" && runtime.GOARCH != "arm64" && runtime.GOARCH != "386"
+
 // cast views b as T; a length that is no multiple, or an unaligned start, is an error.
 func cast[T any](b []byte) ([]T, error) {
 	var z T
@@ -85,7 +91,7 @@ func cast[T any](b []byte) ([]T, error) {
 		return nil, fmt.Errorf("%w: %d bytes are no whole number of elements of %d", ErrShape, len(b), size)
 	}
 	p := unsafe.Pointer(unsafe.SliceData(b))
-	if uintptr(p)%unsafe.Alignof(z) != 0 {
+	if needAligned && uintptr(p)%unsafe.Alignof(z) != 0 {
 		return nil, fmt.Errorf("%w: data is not aligned", ErrDType)
 	}
 	return unsafe.Slice((*T)(p), len(b)/size), nil
@@ -94,7 +100,7 @@ func cast[T any](b []byte) ([]T, error) {
 // Aligned returns t itself if every typed view of it works, else a copy that is aligned.
 func (t *Tensor) Aligned() *Tensor {
 	a := min(t.dtype.Size(), 8)
-	if a <= 1 || len(t.data) == 0 || uintptr(unsafe.Pointer(unsafe.SliceData(t.data)))%uintptr(a) == 0 {
+	if !needAligned || a <= 1 || len(t.data) == 0 || uintptr(unsafe.Pointer(unsafe.SliceData(t.data)))%uintptr(a) == 0 {
 		return t
 	}
 	return t.Clone()

@@ -216,13 +216,22 @@ func (m *Model) Run(ctx context.Context, in, out []tensor.Value, prof *exec.Prof
 
 // reference runs the oracle.
 func (m *Model) reference(ctx context.Context, in, out []tensor.Value) error {
-	res, err := interp.Run(interp.NewRuntime(ctx), m.Graph.Graph, in)
+	rt := interp.NewRuntime(ctx)
+	if m.Options.Memory > 0 {
+		rt.Bytes = m.Options.Memory
+	}
+	if m.Options.Iterations > 0 {
+		rt.Iterations = m.Options.Iterations
+	}
+	res, err := interp.Run(rt, m.Graph.Graph, in)
 	if err != nil {
 		return named(m.Graph.Name, err)
 	}
 	for i, v := range res {
 		if out[i] == nil {
-			out[i] = tensor.CloneValue(v)
+			if out[i], err = rt.Clone(v); err != nil {
+				return named(m.Graph.Name, err)
+			}
 			continue
 		}
 		dst, ok1 := out[i].(*tensor.Tensor)

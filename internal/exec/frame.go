@@ -131,7 +131,10 @@ func (s *evalState) run() error {
 func (s *evalState) settle(slot op.Slot, v tensor.Value) error {
 	f := s.f
 	if f.b.Slots[slot].Place == plan.Dynamic {
-		v = f.detach(v)
+		v, err := f.detach(v)
+		if err != nil {
+			return err
+		}
 		f.vals[slot] = v
 		f.Tensors[slot], _ = v.(*tensor.Tensor)
 		return nil
@@ -151,11 +154,11 @@ func (s *evalState) settle(slot op.Slot, v tensor.Value) error {
 }
 
 // detach returns v, or a copy if any of it lies in the arena.
-func (f *frame) detach(v tensor.Value) tensor.Value {
+func (f *frame) detach(v tensor.Value) (tensor.Value, error) {
 	if f.inArena(v) {
-		return tensor.CloneValue(v)
+		return f.rt.Clone(v)
 	}
-	return v
+	return v, nil
 }
 
 func (f *frame) inArena(v tensor.Value) bool {
@@ -376,7 +379,11 @@ func (f *frame) end(in, out []tensor.Value) error {
 			out[i] = v
 			continue
 		}
-		out[i] = tensor.CloneValue(v)
+		c, err := f.rt.Clone(v)
+		if err != nil {
+			return fmt.Errorf("output %q: %w", p.Value.Name, err)
+		}
+		out[i] = c
 	}
 	return nil
 }

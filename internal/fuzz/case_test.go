@@ -467,5 +467,18 @@ func (s *source) body(c *opCase, attr string) *graph.Body {
 		}
 		g.Outputs = append(g.Outputs, v)
 	}
+	live := map[*graph.Value]bool{} // a plan leaves out what nobody reads, and its errors
+	for _, v := range g.Outputs {
+		live[v] = true
+	}
+	var nodes []*graph.Node
+	for _, n := range slices.Backward(g.Nodes) {
+		if live[n.Outputs[0]] {
+			n.Uses(func(v *graph.Value) { live[v] = true })
+			nodes = append(nodes, n)
+		}
+	}
+	slices.Reverse(nodes)
+	g.Nodes = nodes
 	return &graph.Body{Attr: attr, Graph: g}
 }

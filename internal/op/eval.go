@@ -7,6 +7,7 @@ import (
 	"math/bits"
 
 	"github.com/walnut-ai/walnut/internal/graph"
+	"github.com/walnut-ai/walnut/internal/op/schema"
 	"github.com/walnut-ai/walnut/tensor"
 )
 
@@ -87,9 +88,27 @@ func (e *Eval) checkInputs() error {
 			if !takes(s, p, v.DType()) {
 				return fmt.Errorf("input %d (%s) is %v, version %d takes %v", i, p.Name, v, s.Since, typesOf(s, p))
 			}
+			if old := e.sameVariable(s, p, i); old != nil && old.DType() != v.DType() {
+				return fmt.Errorf("input %d (%s) is %v, must be %v as another input of type %s", i, p.Name, v, old.DType(), p.Type)
+			}
 		default:
 			if tensorsOnly(s, p) {
 				return fmt.Errorf("input %d (%s) is %s, must be a tensor", i, p.Name, tensor.Describe(v))
+			}
+		}
+	}
+	return nil
+}
+
+// sameVariable returns the first tensor before input i of the same type variable.
+func (e *Eval) sameVariable(s *schema.Schema, p *schema.Param, i int) *tensor.Tensor {
+	if p.Mixed || s.Types[p.Type] == nil {
+		return nil
+	}
+	for j := range i {
+		if q := s.Input(j); q.Type == p.Type && !q.Mixed {
+			if t, ok := e.in[j].(*tensor.Tensor); ok {
+				return t
 			}
 		}
 	}
@@ -214,6 +233,43 @@ func (e *Eval) Charge(n, size int) error {
 		return fmt.Errorf("%w: %d times %d bytes don't fit memory", ErrBudget, n, size)
 	}
 	return e.rt.Charge(n * size)
+}
+
+// Clone returns a deep copy of v, counted against the budget: a sequence may
+// hold one tensor many times.
+func (rt *Runtime) Clone(v tensor.Value) (tensor.Value, error) {
+	if err := rt.chargeValue(v); err != nil {
+		return nil, err
+	}
+	return tensor.CloneValue(v), nil
+}
+
+func (rt *Runtime) chargeValue(v tensor.Value) error {
+	switch v := v.(type) {
+	case *tensor.Tensor:
+		n := len(v.Bytes())
+		if v.DType() == tensor.String {
+			n += 8 * v.Len()
+		}
+		return rt.Charge(n)
+	case *tensor.Sequence:
+		for _, x := range v.Items {
+			if err := rt.chargeValue(x); err != nil {
+				return err
+			}
+		}
+		return rt.Charge(128 * len(v.Items))
+	case *tensor.Map:
+		if v.Keys != nil {
+			if err := rt.chargeValue(v.Keys); err != nil {
+				return err
+			}
+		}
+		return rt.chargeValue(v.Values)
+	case *tensor.Optional:
+		return rt.chargeValue(v.Value)
+	}
+	return nil
 }
 
 // OutLike returns the tensor for output i with the shape of t.

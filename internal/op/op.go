@@ -243,7 +243,7 @@ func checkNode(s *schema.Schema, n *graph.Node) error {
 		return fmt.Errorf("%d outputs, version %d has %s", nout, s.Since, span(s.MinOut, s.MaxOut))
 	}
 	for i, v := range n.Inputs {
-		if p := s.Input(i); v == nil && p != nil && !p.Optional && !p.Variadic {
+		if p := s.Input(i); v == nil && p != nil && !p.Optional {
 			return fmt.Errorf("input %d (%s) is missing", i, p.Name)
 		}
 	}

@@ -21,14 +21,22 @@ type binder struct {
 	facts []op.Fact // by slot
 	live  []bool    // by slot: needed by a step or an output
 	nodes []*graph.Node
-	err   error // first violation of the limit on memory
+	at    *graph.Node // being inferred or prepared
+	err   error       // first violation of the limit on memory
 }
 
 // bind runs inference with the inputs' shapes, folds what is known, prepares
 // the steps and places the slots.
-func (p *Program) bind(in []tensor.Value) (*Bound, error) {
+func (p *Program) bind(in []tensor.Value) (_ *Bound, err error) {
 	b := &Bound{Program: p, hash: signature(in), Slots: make([]Slot, len(p.names))}
 	k := &binder{p: p, b: b, facts: make([]op.Fact, len(p.names)), live: make([]bool, len(p.names))}
+	defer func() { // a panic can only be a defect of an operator
+		if r := recover(); r != nil {
+			if err = fmt.Errorf("internal error: %v", r); k.at != nil {
+				err = k.at.Wrap(err)
+			}
+		}
+	}()
 	k.scope = &op.Scope{}
 	k.scope.Body = func(body *graph.Body, f []op.Fact) ([]op.Fact, error) { return InferGraph(body.Graph, k.scope, f) }
 	for _, v := range in {
@@ -122,6 +130,7 @@ func (k *binder) fits(bytes int) bool {
 // infer walks the nodes in order; those whose outputs are all known become constants.
 func (k *binder) infer() error {
 	for _, n := range k.p.Graph.Nodes {
+		k.at = n
 		out, err := op.InferNode(n, k.scope, k.nodeFacts(n))
 		if err != nil {
 			return n.Wrap(err)

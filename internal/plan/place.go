@@ -55,6 +55,7 @@ func (k *binder) place() error {
 
 // step prepares n. A view needs no step: nil.
 func (k *binder) step(n *graph.Node, isOut map[op.Slot]bool) (*Step, []op.Slot, error) {
+	k.at = n
 	st := &Step{Node: n}
 	for _, v := range n.Inputs {
 		if v == nil {

@@ -63,9 +63,9 @@ func TestHostile(t *testing.T) {
 		{"type", inits(msg(8, "w", 1, 1, 2, 99, 9, four)), "data_type is 99"},
 		{"unnamed", inits(msg(1, 1, 2, 1, 9, four)), "initializer 0|no name"},
 		{"attribute tensor", model(join(ok, node("n: y = A(x)", msg(1, "v", 5, msg(1, 2, 2, 1, 9, four))))), `node "n" (A)|attribute "v"|needs 8 bytes`},
-		{"sparse too large", model(join(ok, msg(15, msg(1, msg(8, "w", 1, 1, 2, 1, 9, four), 2, msg(1, 1, 2, 7, 7, 0), 3, 1<<30)), node("y = A(x)"))), "limit"},
+		{"sparse too large", model(join(ok, msg(15, msg(1, msg(8, "w", 1, 1, 2, 1, 9, four), 2, msg(1, 1, 2, 7, 7, 0), 3, 1<<28)), node("y = A(x)"))), "limit"},
 		{"sparse index", model(join(ok, msg(15, msg(1, msg(8, "w", 1, 1, 2, 1, 9, four), 2, msg(1, 1, 2, 7, 7, 3), 3, 3)), node("y = A(x)"))), "index 3 of entry 0"},
-		{"sparse constant too large", model(join(ok, node("y = Constant()", msg(1, "sparse_value", 22, msg(1, msg(1, 0, 2, 1), 3, 1<<30))))), "limit"},
+		{"sparse constant too large", model(join(ok, node("y = Constant()", msg(1, "sparse_value", 22, msg(1, msg(1, 0, 2, 1), 3, 1<<28))))), "limit"},
 
 		// Names and structure.
 		{"missing producer", model(join(ok, node("n: y = A(x,z)"))), `node /n (A)|input 1, "z"`},

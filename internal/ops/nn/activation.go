@@ -9,8 +9,9 @@ import (
 // activation is one of the functions that recurrent operators and fused
 // convolutions apply (RNN, LSTM, GRU: "Activation functions").
 type activation struct {
-	name string
-	f    func(float64) float64
+	name        string
+	f           func(float64) float64
+	alpha, beta float64
 }
 
 // actSpec describes an activation: how many of alpha and beta it takes, their defaults.
@@ -103,7 +104,7 @@ func newActivation(name string, params []float32) (*activation, error) {
 }
 
 func (s actSpec) bind() *activation {
-	return &activation{s.name, func(x float64) float64 { return s.f(x, s.alpha, s.beta) }}
+	return &activation{s.name, func(x float64) float64 { return s.f(x, s.alpha, s.beta) }, s.alpha, s.beta}
 }
 
 // recurrentActivations returns n activations of a recurrent operator. names,

@@ -12,6 +12,7 @@ type convStep struct {
 	args          kconv.Args // all but the operands
 	x, w, bias, y op.Slot
 	scratch       op.Slot
+	after         finish
 }
 
 // Run implements op.Step.
@@ -19,13 +20,14 @@ func (s *convStep) Run(f *op.Frame) error {
 	a := s.args
 	a.In, a.Weights, a.Bias, a.Out = f.F32(s.x), f.F32(s.w), f.F32(s.bias), f.F32(s.y)
 	s.plan.Run(f.Team, &a, f.F32(s.scratch))
+	s.after.run(f.Team, a.Out, f.F32(s.after.z))
 	return nil
 }
 
 // Prepare runs float32 convolutions of up to three spatial dimensions by kernel/conv.
 func (o *conv) Prepare(b op.Bind) (op.Step, error) {
 	x, w := b.Shape(0), b.Shape(1)
-	if b.Type(0) != tensor.Float32 || o.nhwc || o.act != nil || b.Has(3) || len(x) > 5 || op.Prod(b.OutShape(0)) == 0 || op.Prod(x) == 0 || op.Prod(w) == 0 {
+	if b.Type(0) != tensor.Float32 || o.nhwc || len(x) > 5 || op.Prod(b.OutShape(0)) == 0 || op.Prod(x) == 0 || op.Prod(w) == 0 {
 		return nil, nil
 	}
 	spans, err := o.window.spans(x[2:], w[2:])
@@ -51,6 +53,7 @@ func (o *conv) Prepare(b op.Bind) (op.Step, error) {
 		return nil, nil
 	}
 	st := &convStep{plan: plan, x: b.In(0), w: b.In(1), bias: b.In(2), y: b.Out(0)}
+	o.fuse(b, st)
 	st.scratch = b.Scratch(4 * plan.ScratchSize(b.Threads()))
 	return st, nil
 }
