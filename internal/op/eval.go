@@ -54,8 +54,14 @@ func NewEval(n *graph.Node, rt *Runtime, alloc Allocator, in, out []tensor.Value
 	return &Eval{node: n, rt: rt, alloc: alloc, in: in, out: out}
 }
 
-// EvalNode evaluates n on values of its inputs and captures.
-func EvalNode(n *graph.Node, rt *Runtime, alloc Allocator, in []tensor.Value) ([]tensor.Value, error) {
+// EvalNode evaluates n on values of its inputs and captures. A panic, which can
+// only be a defect of the operator, becomes an error.
+func EvalNode(n *graph.Node, rt *Runtime, alloc Allocator, in []tensor.Value) (out []tensor.Value, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("internal error: %v", r)
+		}
+	}()
 	e := NewEval(n, rt, alloc, in, make([]tensor.Value, len(n.Outputs)))
 	return e.out, e.Run()
 }

@@ -63,20 +63,11 @@ func foldNode(c *Context, n *graph.Node) []tensor.Value {
 	rt := interp.NewRuntime(c.Ctx)
 	rt.Bytes = int64(size) + maxFoldBytes
 	rt.Iterations = 1 << 20
-	out, err := evalSafe(n, rt, in)
+	out, err := op.EvalNode(n, rt, nil, in)
 	if err != nil {
 		return nil
 	}
 	return out
-}
-
-func evalSafe(n *graph.Node, rt *op.Runtime, in []tensor.Value) (out []tensor.Value, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("internal error: %v", r)
-		}
-	}()
-	return op.EvalNode(n, rt, nil, in)
 }
 
 // Passer is an Op that may hand one of its inputs through unchanged: Identity,

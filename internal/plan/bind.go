@@ -232,7 +232,7 @@ func (k *binder) fold(n *graph.Node) bool {
 	}
 	rt := interp.NewRuntime(context.Background())
 	rt.Bytes = 1 << 20
-	out, err := evalSafe(n, rt, in)
+	out, err := op.EvalNode(n, rt, nil, in)
 	if err != nil {
 		return false
 	}
@@ -247,15 +247,6 @@ func (k *binder) fold(n *graph.Node) bool {
 		}
 	}
 	return true
-}
-
-func evalSafe(n *graph.Node, rt *op.Runtime, in []tensor.Value) (out []tensor.Value, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("internal error: %v", r)
-		}
-	}()
-	return op.EvalNode(n, rt, nil, in)
 }
 
 // liveness drops the nodes that only fed what has been folded.

@@ -66,9 +66,8 @@ func lookup(env map[*graph.Value]tensor.Value, v *graph.Value) tensor.Value {
 	return v.Const
 }
 
-// evalNode collects n's inputs and captures and evaluates it; a panic inside
-// becomes an error, since it can only be a defect of the operator.
-func evalNode(rt *op.Runtime, n *graph.Node, env map[*graph.Value]tensor.Value) (out []tensor.Value, err error) {
+// evalNode collects n's inputs and captures and evaluates it.
+func evalNode(rt *op.Runtime, n *graph.Node, env map[*graph.Value]tensor.Value) ([]tensor.Value, error) {
 	in := make([]tensor.Value, 0, len(n.Inputs))
 	for _, v := range n.Inputs {
 		if v == nil {
@@ -89,10 +88,5 @@ func evalNode(rt *op.Runtime, n *graph.Node, env map[*graph.Value]tensor.Value) 
 			in = append(in, lookup(env, v))
 		}
 	}
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("internal error: %v", r)
-		}
-	}()
 	return op.EvalNode(n, rt, nil, in)
 }
