@@ -1,0 +1,115 @@
+"""Times Walnut and ONNX Runtime on the same models, interleaved. See README.md."""
+import argparse, json, os, platform, random, statistics, subprocess, sys, time
+
+ORT = "onnxruntime==1.32.0"
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(HERE)
+
+def venv():
+    d = os.path.join(ROOT, "build", "bench-venv")
+    py = os.path.join(d, "bin", "python")
+    if not os.path.exists(py):
+        subprocess.check_call([sys.executable, "-m", "venv", d])
+        subprocess.check_call([py, "-m", "pip", "install", "-q", ORT, "numpy"])
+    return py
+
+class Side:
+    def __init__(self, cmd):
+        self.p = subprocess.Popen(cmd, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        if self.p.stdout.readline().strip() != "ready":
+            raise RuntimeError("does not start: " + " ".join(cmd))
+
+    def run(self, k):
+        self.p.stdin.write(f"run {k}\n")
+        self.p.stdin.flush()
+        while True:
+            line = self.p.stdout.readline()
+            if not line:
+                raise RuntimeError("ended early")
+            if line.startswith("{"):
+                return json.loads(line)["ns"][1:]  # the first finds the other side's data in the caches
+
+    def close(self):
+        try:
+            self.p.stdin.write("quit\n")
+            self.p.stdin.close()
+            self.p.wait(5)
+        except Exception:
+            self.p.kill()
+
+def pair(a, b, rounds, iters, pause):
+    ra, rb = [], []
+    for i in range(rounds):
+        for side, out in ((a, ra), (b, rb)) if i % 2 == 0 else ((b, rb), (a, ra)):
+            time.sleep(pause)
+            out.append(statistics.median(side.run(iters + 1)))
+    return ra, rb
+
+def interval(ra, rb, rng):
+    n = len(ra)
+    boot = []
+    for _ in range(2000):
+        idx = [rng.randrange(n) for _ in range(n)]
+        boot.append(statistics.median(ra[i] for i in idx) / statistics.median(rb[i] for i in idx))
+    boot.sort()
+    return boot[50], boot[-51]
+
+def cpu_flags():
+    try:
+        with open("/proc/cpuinfo") as f:
+            lines = [l for l in f if l.startswith(("flags", "Features", "model name"))]
+        name = next((l.split(":", 1)[1].strip() for l in lines if l.startswith("model name")), platform.processor())
+        flags = set(next(l.split(":", 1)[1] for l in lines if not l.startswith("model name")).split())
+        known = ["avx2", "fma", "f16c", "avx512f", "avx512bw", "avx512vl", "avx512_vnni", "avx_vnni", "avx512_bf16", "asimd", "asimddp", "i8mm", "neon"]
+        return name, [k for k in known if k in flags]
+    except (OSError, StopIteration):
+        return platform.processor(), []
+
+def main():
+    p = argparse.ArgumentParser()
+    p.add_argument("models", nargs="+", help="model.onnx, or a folder that holds it and data_0")
+    p.add_argument("--walnut", default=os.path.join(ROOT, "build", "walnut"))
+    p.add_argument("--inputs", default="")
+    p.add_argument("--threads", type=int, default=1)
+    p.add_argument("--rounds", type=int, default=40)
+    p.add_argument("--iters", type=int, default=20)
+    p.add_argument("--pause-ms", type=float, default=40)
+    p.add_argument("--json")
+    p.add_argument("--markdown")
+    a = p.parse_args()
+    py, rng, rows = venv(), random.Random(1), []
+    for m in a.models:
+        path = os.path.join(m, "model.onnx") if os.path.isdir(m) else m
+        inputs = a.inputs or os.path.join(os.path.dirname(os.path.abspath(path)), "data_0")
+        name = os.path.basename(os.path.dirname(os.path.abspath(path)))
+        sides = []
+        try:
+            common = [path, "--inputs", inputs, "--threads", str(a.threads)]
+            sides.append(Side([py, os.path.join(HERE, "ort_child.py")] + common))
+            sides.append(Side([a.walnut, "bench"] + common + ["--line-protocol"]))
+            ra, rb = pair(sides[0], sides[1], a.rounds, a.iters, a.pause_ms / 1000)
+            lo, hi = interval(ra, rb, rng)
+            r = dict(model=name, threads=a.threads, ort_us=statistics.median(ra) / 1e3, walnut_us=statistics.median(rb) / 1e3)
+            r.update(ratio=r["ort_us"] / r["walnut_us"], ci95=[lo, hi])
+            rows.append(r)
+            print(f'{name:28} ORT {r["ort_us"]:10.1f} us  Walnut {r["walnut_us"]:10.1f} us  ratio {r["ratio"]:.3f} [{lo:.3f}, {hi:.3f}]', flush=True)
+        except RuntimeError as e:
+            print(f"{name:28} {e}", flush=True)
+        finally:
+            for s in sides:
+                s.close()
+    name, flags = cpu_flags()
+    mean = statistics.geometric_mean([r["ratio"] for r in rows]) if rows else float("nan")
+    print(f"geometric mean of {len(rows)}: {mean:.3f}   ({name}: {' '.join(flags)})")
+    if a.json:
+        with open(a.json, "w") as f:
+            json.dump(dict(cpu=name, flags=flags, ort=ORT, geomean=mean, rows=rows), f, indent=1)
+    if a.markdown:
+        with open(a.markdown, "w") as f:
+            f.write(f"# Performance\n\nGenerated by `bench/compare.py`. {ORT}; {name}: {' '.join(flags)}; {a.threads} thread(s); {a.rounds} rounds of {a.iters}.\n")
+            f.write("Ratio = ONNX Runtime's median time / Walnut's; above 1 Walnut is faster.\n\n| model | ONNX Runtime, us | Walnut, us | ratio | 95 % |\n| --- | --- | --- | --- | --- |\n")
+            for r in rows:
+                f.write(f'| {r["model"]} | {r["ort_us"]:.1f} | {r["walnut_us"]:.1f} | {r["ratio"]:.2f} | {r["ci95"][0]:.2f} to {r["ci95"][1]:.2f} |\n')
+            f.write(f"\nGeometric mean of {len(rows)} models: {mean:.2f}.\n")
+
+main()
