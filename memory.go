@@ -12,6 +12,7 @@ type Memory struct {
 	Packed  int64 // packed and aligned copies of weights
 	Folded  int64 // values computed when shapes became known
 	Arena   int64 // arenas of all frames: activations and scratch
+	State   int64 // states of sessions
 	// Requests counts the buffers that runs asked for, Reused those among them
 	// that were served from memory that existed.
 	Requests, Reused int64
@@ -35,7 +36,7 @@ type PlanMemory struct {
 func (m *Model) Memory() Memory {
 	s := m.m.Stats
 	mem := Memory{Weights: m.m.Weights, Packed: s.PackBytes.Load() + s.AlignBytes.Load(), Folded: s.FoldBytes.Load(),
-		Arena: s.ArenaBytes.Load(), Requests: s.Requests.Load(), Reused: s.Reused.Load()}
+		Arena: s.ArenaBytes.Load(), State: s.StateBytes.Load(), Requests: s.Requests.Load(), Reused: s.Reused.Load()}
 	mem.Plans = plans(nil, "", m.m.Program)
 	return mem
 }

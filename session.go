@@ -165,10 +165,22 @@ func (s *Session) Run(ctx context.Context, in Values) (Values, error) {
 	}
 	for k, p := range s.pairs {
 		name := g.Outputs[p.output].Name
-		s.state[k] = out[name]
+		s.set(k, out[name])
 		delete(out, name)
 	}
 	return out, nil
+}
+
+// set replaces state k and keeps the model's counter.
+func (s *Session) set(k int, v tensor.Value) {
+	size := func(v tensor.Value) int64 {
+		if t, ok := v.(*tensor.Tensor); ok && t != nil {
+			return int64(len(t.Bytes()))
+		}
+		return 0
+	}
+	s.m.m.Stats.StateBytes.Add(size(v) - size(s.state[k]))
+	s.state[k] = v
 }
 
 // initial returns zeros for state input v. Named dimensions take the size that
@@ -222,24 +234,29 @@ func (s *Session) SetState(v Values) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	g := s.m.m.Graph.Graph
-	next := append([]tensor.Value{}, s.state...)
 	used := 0
-	for k, p := range s.pairs {
-		if x, ok := v[g.Inputs[p.input].Name]; ok {
-			next[k] = tensor.CloneValue(x)
+	for _, p := range s.pairs {
+		if _, ok := v[g.Inputs[p.input].Name]; ok {
 			used++
 		}
 	}
 	if used < len(v) {
 		return fmt.Errorf("%s: %w: %d values for states that the session does not have", s.m.m.Graph.Name, ErrInput, len(v)-used)
 	}
-	s.state = next
+	for k, p := range s.pairs {
+		if x, ok := v[g.Inputs[p.input].Name]; ok {
+			s.set(k, tensor.CloneValue(x))
+		}
+	}
 	return nil
 }
 
-// Reset returns to the initial state.
+// Reset returns to the initial state. A session that is no longer needed is
+// reset too, so that the model's memory counters forget its state.
 func (s *Session) Reset() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	clear(s.state)
+	for k := range s.state {
+		s.set(k, nil)
+	}
 }

@@ -224,6 +224,7 @@ func printMemory(w io.Writer, m *walnut.Memory) {
 	fmt.Fprintf(w, "\tpacked %s (%d B): copies of weights in the order or alignment that kernels read\n", bytesText(m.Packed), m.Packed)
 	fmt.Fprintf(w, "\tfolded %s (%d B): values computed when shapes became known\n", bytesText(m.Folded), m.Folded)
 	fmt.Fprintf(w, "\tarena %s (%d B): activations and scratch of all frames\n", bytesText(m.Arena), m.Arena)
+	fmt.Fprintf(w, "\tstate %s (%d B): what sessions carry from run to run\n", bytesText(m.State), m.State)
 	reuse := 0.0
 	if m.Requests > 0 {
 		reuse = 100 * float64(m.Reused) / float64(m.Requests)

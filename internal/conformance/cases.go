@@ -15,6 +15,8 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+
+	"github.com/walnut-ai/walnut/internal/compare"
 )
 
 // Case is one test case.
@@ -25,6 +27,7 @@ type Case struct {
 	Inputs  map[int][]byte // input_K.pb
 	Outputs map[int][]byte // output_K.pb
 	Set     string         // data set, "test_data_set_0"
+	Tol     *compare.Tol   // instead of Tolerance(Name()), if not nil
 }
 
 // Name returns the last part of the ID.

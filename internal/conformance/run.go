@@ -106,13 +106,16 @@ func Run(ctx context.Context, c *Case, open Opener) (r Result) {
 		r.Status, r.Detail = Fail, fmt.Sprintf("%d outputs, want %d", len(got), len(want))
 		return r
 	}
-	random := strings.HasPrefix(c.Name(), "test_bernoulli")
+	random, tol := strings.HasPrefix(c.Name(), "test_bernoulli"), Tolerance(c.Name())
+	if c.Tol != nil {
+		tol = *c.Tol
+	}
 	for i := range want {
 		if random {
 			err = zeroOrOne(got[i], want[i])
 		} else {
 			var d compare.Diff
-			d, err = compare.Values(got[i], want[i], Tolerance(c.Name()))
+			d, err = compare.Values(got[i], want[i], tol)
 			r.MaxAbs, r.MaxRel = max(r.MaxAbs, d.MaxAbs), max(r.MaxRel, d.MaxRel)
 		}
 		if err != nil {

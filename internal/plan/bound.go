@@ -134,6 +134,7 @@ type Stats struct {
 	PackBytes  atomic.Int64
 	AlignBytes atomic.Int64 // aligned copies of weights that lie unaligned in the file
 	FoldBytes  atomic.Int64 // values computed at bind time
+	StateBytes atomic.Int64 // states of sessions
 	Requests   atomic.Int64 // buffers asked for by runs
 	Reused     atomic.Int64 // of these, served from memory that existed
 }

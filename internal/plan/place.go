@@ -83,8 +83,7 @@ func (k *binder) step(n *graph.Node, isOut map[op.Slot]bool) (*Step, []op.Slot, 
 	}
 	var tmp []op.Slot
 	if pr, ok := o.(op.Preparer); ok && static && !k.p.Shared.NoPrepare {
-		bc := &bindCtx{k: k, n: n, st: st}
-		run, err := pr.Prepare(bc)
+		run, bc, err := k.prepareStep(pr, n, st)
 		if err != nil {
 			return nil, nil, n.Wrap(err)
 		}

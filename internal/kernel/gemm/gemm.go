@@ -167,7 +167,7 @@ func NewPlan(s Shape) Plan {
 	if s.B == IsPacked {
 		p.TransB = false
 	}
-	p.direct = s.B == Plain && !s.TransB && s.M < len(l.direct)
+	p.direct = s.B == Plain && !s.TransB && s.M > 0 && s.M < len(l.direct)
 	p.dots = s.B == Plain && s.TransB && s.M <= 2 && !s.TransA
 	maxRows := blockRows
 	switch {

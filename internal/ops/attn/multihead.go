@@ -82,18 +82,18 @@ func (o *multiHead) Infer(c *op.Infer) error {
 	if dv.Known() && !width.Known() {
 		width = graph.D(dv.N * o.heads)
 	}
-	t, room := l, l
+	t, room, roomV := l, l, l
 	if c.Has(o.in.past) {
 		p := dim(c, c.Shape(o.in.past), 2)
 		t = add(c, p, l)
-		room = t
+		room, roomV = t, t
 		if o.share {
-			t, room = c.Fresh(), p
+			t, room, roomV = c.Fresh(), p, dim(c, c.Shape(o.in.past+1), 2)
 		}
 	}
 	c.Out(0, c.Type(0), graph.Shape{b, s, width})
 	c.Out(1, c.Type(0), graph.Shape{b, n, room, d})
-	c.Out(2, c.Type(0), graph.Shape{b, n, room, dv})
+	c.Out(2, c.Type(0), graph.Shape{b, n, roomV, dv})
 	c.Out(3, qkType(c.Node(), 3, c.Type(0)), graph.Shape{b, n, s, t})
 	return nil
 }
@@ -156,6 +156,9 @@ func (o *multiHead) Eval(e *op.Eval) error {
 	}
 	if q.n != o.heads || k.n != o.heads || v.n != o.heads {
 		return fmt.Errorf("key has %d heads and value %d, num_heads is %d", k.n, v.n, o.heads)
+	}
+	if k.s != v.s || k.b != v.b {
+		return fmt.Errorf("key has batch and length %d, %d and value %d, %d", k.b, k.s, v.b, v.s)
 	}
 	bias, dt := at(e, o.in.bias), e.In(0).DType()
 	if q, err = plusBias(e, q, bias, 0); err != nil {

@@ -38,14 +38,26 @@ func (*ifOp) Infer(c *op.Infer) error {
 	case errA != nil && errB != nil:
 		return errA
 	case errA != nil:
-		a = b
+		a = typesOf(b)
+		b = a
 	case errB != nil:
+		a = typesOf(a)
 		b = a
 	}
 	for i := range c.NOut() {
 		c.OutFact(i, mergeFacts(c, a[i], b[i]))
 	}
 	return nil
+}
+
+// typesOf drops the values of facts: should the branch that can't be right be
+// taken after all, it must run and fail.
+func typesOf(l []op.Fact) []op.Fact {
+	t := make([]op.Fact, len(l))
+	for i, f := range l {
+		t[i] = op.Fact{Type: f.Type}
+	}
+	return t
 }
 
 // mergeFacts returns what holds for a value of which a or b is known.
@@ -55,7 +67,7 @@ func mergeFacts(c *op.Infer, a, b op.Fact) op.Fact {
 		f.Const = a.Const
 	}
 	x, y := op.FactElems(a), op.FactElems(b)
-	if x != nil && len(x) == len(y) {
+	if x != nil && y != nil && len(x) == len(y) {
 		f.Elems = x
 		for i := range x {
 			if x[i] != y[i] {

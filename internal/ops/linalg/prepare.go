@@ -90,7 +90,7 @@ func (o *gemm) Prepare(b op.Bind) (op.Step, error) {
 // has no batch, all rows of A as one matrix.
 func (o *matMul) Prepare(b op.Bind) (op.Step, error) {
 	as, bs, y := b.Shape(0), b.Shape(1), b.OutShape(0)
-	if b.Type(0) != tensor.Float32 || o.act != nil || o.transBatch != [2]bool{} || o.alpha == 0 || len(as) < 2 || len(bs) < 2 {
+	if b.Type(0) != tensor.Float32 || b.Type(1) != tensor.Float32 || o.act != nil || o.transBatch != [2]bool{} || o.alpha == 0 || len(as) < 2 || len(bs) < 2 {
 		return nil, nil
 	}
 	m, n := y[len(y)-2], y[len(y)-1]
@@ -103,6 +103,8 @@ func (o *matMul) Prepare(b op.Bind) (op.Step, error) {
 	shape := kgemm.Shape{M: m, N: n, K: k, TransA: o.trans[0], TransB: o.trans[1]}
 	if op.Prod(bs[:len(bs)-2]) == 1 && !o.trans[0] && op.Prod(as[:len(as)-2])*m == op.Prod(y[:len(y)-1]) {
 		shape.M = op.Prod(y[:len(y)-1])
+	} else if op.Prod(y[:len(y)-2]) > maxBatch {
+		return nil, nil
 	} else {
 		s.batch(&shape, as, bs, y)
 	}
@@ -113,6 +115,9 @@ func (o *matMul) Prepare(b op.Bind) (op.Step, error) {
 	}
 	return s.finish(b, shape), nil
 }
+
+// maxBatch bounds the products of which a plan keeps a list.
+const maxBatch = 1 << 18
 
 // batch lists the products of a broadcast batch.
 func (s *productStep) batch(shape *kgemm.Shape, as, bs, y []int) {

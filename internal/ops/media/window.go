@@ -17,9 +17,18 @@ type window struct {
 	periodic bool
 }
 
+// realType reads output_datatype, which must stand for real numbers.
+func realType(a *op.Args) tensor.DType {
+	dt := a.DType("output_datatype", tensor.Float32)
+	if !dt.IsFloat() && !dt.IsInt() {
+		a.Fail("attribute output_datatype is %v, must be a type of real numbers", dt)
+	}
+	return dt
+}
+
 func windowDef(name string, f func(x float64) float64) *op.Def {
 	return &op.Def{Name: name, New: func(a *op.Args) (op.Op, error) {
-		return &window{f, a.DType("output_datatype", tensor.Float32), a.Bool("periodic", true)}, nil
+		return &window{f, realType(a), a.Bool("periodic", true)}, nil
 	}}
 }
 
@@ -71,7 +80,7 @@ func (o *window) Eval(e *op.Eval) error {
 type melWeightMatrix struct{ dt tensor.DType }
 
 var melWeightMatrixDef = &op.Def{Name: "MelWeightMatrix", New: func(a *op.Args) (op.Op, error) {
-	return &melWeightMatrix{a.DType("output_datatype", tensor.Float32)}, nil
+	return &melWeightMatrix{realType(a)}, nil
 }}
 
 func (o *melWeightMatrix) Infer(c *op.Infer) error {

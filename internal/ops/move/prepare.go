@@ -171,7 +171,7 @@ func (o *slice) Prepare(b op.Bind) (op.Step, error) {
 // Prepare repeats by a block.
 func (*expand) Prepare(b op.Bind) (op.Step, error) {
 	w, dims := width(b, 0), b.OutShape(0)
-	if w == 0 || op.Prod(dims) == 0 {
+	if w == 0 || op.Prod(dims) == 0 || b.Const(1) == nil { // a shape that only the run knows may be wrong
 		return nil, nil
 	}
 	return &copyStep{[]block{newBlock(b.Out(0), b.In(0), w, dims, op.Strides(dims), op.BroadcastStrides(b.Shape(0), dims), 0, 0)}}, nil
