@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/walnut-ai/walnut"
+	"github.com/walnut-ai/walnut/internal/testutil"
 	"github.com/walnut-ai/walnut/models"
 	"github.com/walnut-ai/walnut/tensor"
 )
@@ -12,6 +13,9 @@ import (
 // TestRunIntoAllocates checks that a steady-state RunInto allocates nothing, also
 // when the input shapes alternate.
 func TestRunIntoAllocates(t *testing.T) {
+	if testutil.Race {
+		t.Skip("the race detector allocates")
+	}
 	for _, x := range models.All {
 		m, err := walnut.OpenBytes(x.Name, x.Data)
 		if err != nil {

@@ -29,6 +29,9 @@ const (
 	slack          = 64 << 20 // garbage that a run may leave beyond its budget
 )
 
+// succeeded is called with cases that Eval accepts, for statistics.
+var succeeded func(*opCase)
+
 // check runs the case every way there is and returns what is wrong, "" if nothing.
 func check(c *opCase) (finding string) {
 	defer func() {
@@ -46,6 +49,9 @@ func check(c *opCase) (finding string) {
 		return bad
 	}
 	if evalErr == nil {
+		if succeeded != nil {
+			succeeded(c)
+		}
 		if bad := inferred.agree(m.Graph.Nodes[0], got); bad != "" {
 			return bad
 		}

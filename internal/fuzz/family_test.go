@@ -7,7 +7,6 @@ import (
 	"runtime/pprof"
 	"sort"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -37,6 +36,9 @@ func FuzzControlSeqTextML(f *testing.F) {
 	fuzzFamily(f, control.Table, seq.Table, text.Table, ml.Table, media.Table, train.Table)
 }
 
+var allTables = [][]*op.Def{opmath.Table, move.Table, reduce.Table, nn.Table, quant.Table, attn.Table, linalg.Table,
+	control.Table, seq.Table, text.Table, ml.Table, media.Table, train.Table}
+
 func fuzzFamily(f *testing.F, tables ...[]*op.Def) {
 	fam := newFamily(f.Name(), tables...)
 	for _, o := range fam.ops {
@@ -59,8 +61,7 @@ func TestSweep(t *testing.T) {
 	if err != nil {
 		t.Skip("WALNUT_FUZZ_SWEEP is not set")
 	}
-	all := [][]*op.Def{opmath.Table, move.Table, reduce.Table, nn.Table, quant.Table, attn.Table, linalg.Table, control.Table, seq.Table, text.Table, ml.Table, media.Table, train.Table}
-	fam := newFamily("all", all...)
+	fam := newFamily("all", allTables...)
 	only := os.Getenv("WALNUT_FUZZ_OPS")
 	var list []*famOp
 	for _, o := range fam.ops {
@@ -76,32 +77,24 @@ func TestSweep(t *testing.T) {
 		first string
 	}
 	seen := map[string]*found{}
-	var at atomic.Pointer[opCase]
-	var tries atomic.Int64
-	go func() { // a case that never ends is shown with all stacks
-		for last := int64(-1); ; time.Sleep(20 * time.Second) {
-			if n := tries.Load(); n == last {
-				fmt.Println("STUCK", at.Load())
-				pprof.Lookup("goroutine").WriteTo(os.Stdout, 2)
-				os.Exit(3)
-			} else {
-				last = n
-			}
-		}
-	}()
+	tries, stuck := 0, 0
+	good := map[string]int{}
+	succeeded = func(c *opCase) { good[graph.OpName(c.domain, c.op)]++ }
 	log := os.Getenv("WALNUT_FUZZ_LOG")
-	for end := time.Now().Add(d); time.Now().Before(end); tries.Add(1) {
+	for end := time.Now().Add(d); time.Now().Before(end) && stuck < 4; tries++ {
 		o := list[r.IntN(len(list))]
 		b := make([]byte, 8)
 		for i := range b {
 			b[i] = byte(r.Uint32())
 		}
 		c := o.make(newSource(b))
-		at.Store(c)
 		if log != "" {
 			os.WriteFile(log, []byte(c.String()), 0o600)
 		}
-		bad := check(c)
+		bad, over := checkIn(8*caseTime, c)
+		if over {
+			stuck++ // and goes on in the background
+		}
 		if bad == "" {
 			continue
 		}
@@ -119,7 +112,32 @@ func TestSweep(t *testing.T) {
 	for _, k := range keys {
 		t.Errorf("%d times %s\n%s", seen[k].n, k, seen[k].first)
 	}
-	t.Logf("%d cases, %d kinds of findings, seed %d", tries.Load(), len(keys), seed)
+	for _, o := range list {
+		if k := graph.OpName(o.def.Domain, o.def.Name); good[k] < 3 {
+			t.Logf("%s succeeded %d times only", k, good[k])
+		}
+	}
+	t.Logf("%d cases, %d kinds of findings, seed %d", tries, len(keys), seed)
+}
+
+// checkIn is check that gives up after some time and tells where the case is then.
+func checkIn(d time.Duration, c *opCase) (bad string, over bool) {
+	done := make(chan string, 1)
+	go func() { done <- check(c) }()
+	select {
+	case bad = <-done:
+		return bad, false
+	case <-time.After(d):
+	}
+	var b strings.Builder
+	pprof.Lookup("goroutine").WriteTo(&b, 2)
+	at := ""
+	for _, g := range strings.Split(b.String(), "\n\n") {
+		if strings.Contains(g, "fuzz.check(") {
+			at = g
+		}
+	}
+	return "stuck: " + at, true
 }
 
 // kind cuts numbers out of a finding's first line.

@@ -41,7 +41,7 @@ internal/op:        internal/graph tensor internal/parallel internal/mem interna
 internal/op/schema: internal/graph
 internal/op/interp: internal/op internal/graph tensor
 internal/ops:       internal/op internal/ops/*
-internal/ops/optest: internal/compare internal/graph internal/op internal/op/interp internal/plan internal/exec tensor
+internal/ops/optest: internal/compare internal/graph internal/op internal/op/interp internal/plan internal/exec tensor internal/testutil
 internal/ops/*:     internal/op internal/op/schema internal/graph tensor internal/kernel/* internal/parallel internal/mem x/image
 internal/opdoc:     internal/graph internal/op internal/op/schema internal/ops
 internal/load/onnx: internal/graph tensor internal/mem protowire

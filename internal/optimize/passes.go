@@ -1,6 +1,7 @@
 // Package optimize rewrites graphs. The portable passes keep the meaning and
 // the operator set of the standard: what comes out can be printed, saved and
-// compared. Passes run in the order of the table.
+// compared. The lowering passes that follow may also write fused operators, and
+// may round differently. Passes run in the order of the table.
 package optimize
 
 import (
@@ -25,14 +26,30 @@ type Context struct {
 	Skip    map[string]bool // passes left out, by name
 	// Count receives the number of changes of each pass.
 	Count map[string]int
+
+	body bool // the graph at hand is a body
 }
 
-// Passes is the table.
+// Passes is the table of portable passes.
 var Passes = []Pass{
 	{"fold", "first: constants decide which shapes the other passes see", fold},
 	{"identity", "after fold, which leaves Identity of constants behind; before cse, so that equal inputs are the same value", identity},
 	{"cse", "after identity", cse},
 	{"dead", "last: removes what the others cut off", dead},
+}
+
+// Lowering is the table of lowering passes; the portable ones follow once more.
+var Lowering = []Pass{
+	//{"movement", "first: what moves nothing hides the neighbours that patterns look for", movement},
+	//{"norm", "before scale, which would take a part of the pattern into a product before it", norm},
+	//{"gate", "as norm: Gelu, Swish and HardSwish from their formulas", gate},
+	//{"pad", "before convolutions become fused ones", pad},
+	//{"scale", "weights take up constant scales and shifts, batch normalisation among them", scale},
+	//{"bias", "after scale, which takes up shifts where there is a bias already", bias},
+	//{"transpose", "after bias: products read a transposed operand in place, and take up a factor", transpose},
+	//{"residual", "after scale: what is added to a convolution is no constant then", residual},
+	//{"activation", "after residual: the function comes after the sum", activation},
+	//{"skipnorm", "after bias and residual: sums that are left go into the normalisation behind them", skipNorm},
 }
 
 // Run runs the passes on g until nothing changes or a small number of rounds is
@@ -43,16 +60,31 @@ func Run(c *Context, g *graph.Graph) error {
 		return err
 	}
 	dropped := 0
+	inner := *c
+	inner.body = true
 	for _, n := range g.Nodes {
 		for _, b := range n.Bodies {
 			captureConstants(b)
-			if err := Run(c, b.Graph); err != nil {
+			if err := Run(&inner, b.Graph); err != nil {
 				return err
 			}
 			dropped += dropCaptures(b)
 		}
 	}
 	if dropped > 0 {
+		if err := rounds(c, g); err != nil {
+			return err
+		}
+	}
+	changed := 0
+	for _, p := range Lowering {
+		k, err := runPass(c, g, p)
+		if err != nil {
+			return err
+		}
+		changed += k
+	}
+	if changed > 0 {
 		return rounds(c, g)
 	}
 	return nil
@@ -62,18 +94,9 @@ func rounds(c *Context, g *graph.Graph) error {
 	for range 3 {
 		total := 0
 		for _, p := range Passes {
-			if c.Skip[p.Name] {
-				continue
-			}
-			if err := c.Ctx.Err(); err != nil {
-				return err
-			}
-			k, err := p.Run(c, g)
+			k, err := runPass(c, g, p)
 			if err != nil {
-				return fmt.Errorf("pass %s: %w", p.Name, err)
-			}
-			if c.Count != nil {
-				c.Count[p.Name] += k
+				return err
 			}
 			total += k
 		}
@@ -82,6 +105,23 @@ func rounds(c *Context, g *graph.Graph) error {
 		}
 	}
 	return nil
+}
+
+func runPass(c *Context, g *graph.Graph, p Pass) (int, error) {
+	if c.Skip[p.Name] {
+		return 0, nil
+	}
+	if err := c.Ctx.Err(); err != nil {
+		return 0, err
+	}
+	k, err := p.Run(c, g)
+	if err != nil {
+		return 0, fmt.Errorf("pass %s: %w", p.Name, err)
+	}
+	if c.Count != nil {
+		c.Count[p.Name] += k
+	}
+	return k, nil
 }
 
 // captureConstants turns captures of constants into constants of the body.

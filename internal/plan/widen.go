@@ -61,10 +61,13 @@ func (k *binder) prepareStep(pr op.Preparer, n *graph.Node, st *Step) (op.Step, 
 	slots := len(k.b.Slots)
 	bc := &bindCtx{k: k, n: n, st: st}
 	run, err := pr.Prepare(bc)
-	if run != nil || err != nil || !bc.widens() {
+	if run != nil || err != nil {
 		return run, bc, err
 	}
-	k.b.Slots = k.b.Slots[:slots]
+	k.b.Slots = k.b.Slots[:slots] // what a step that is not there asked for
+	if !bc.widens() {
+		return nil, bc, nil
+	}
 	w := &widenBind{bindCtx: &bindCtx{k: k, n: n, st: st}, in: map[int]op.Slot{}, out: map[int]op.Slot{}, consts: map[int]*tensor.Tensor{}}
 	run, err = pr.Prepare(w)
 	if run == nil || err != nil {

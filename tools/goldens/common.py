@@ -179,6 +179,7 @@ class Goldens:
             sets.append(helper.make_opsetid(MS, 1))
         elif domain == ML:
             sets.append(helper.make_opsetid(ML, opset if opset <= 5 else 3))
+        sets += [helper.make_opsetid(d, 1) for d in {f.domain for f in functions}]
         full = f"{domain}.{op}" if domain else op
 
         def build(fixed, out_infos, extra=()):

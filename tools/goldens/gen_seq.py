@@ -1,7 +1,7 @@
 """Sequences, optionals and control flow: models of a few nodes."""
 
 import numpy as np
-from onnx import TensorProto, helper
+from onnx import AttributeProto, TensorProto, helper
 
 F32, F64 = np.float32, np.float64
 I32, I64 = np.int32, np.int64
@@ -122,8 +122,7 @@ def make_function(g):
     for k in range(4):
         inner = helper.make_function("own", "Twice", ["x"], ["y"], [helper.make_node("Add", ["x", "x"], ["y"])], [helper.make_opsetid("", 21)])
         n = helper.make_node("LeakyRelu", ["t"], ["y"])
-        n.attribute.append(helper.make_attribute_ref_name(helper.make_attribute("alpha", 0.5), "slope"))
-        n.attribute[0].type = 1
+        n.attribute.append(AttributeProto(name="alpha", ref_attr_name="slope", type=AttributeProto.FLOAT))
         outer = helper.make_function("own", "Soft", ["x"], ["y"], [helper.make_node("Twice", ["x"], ["t"], domain="own"), n],
                                      [helper.make_opsetid("", 21), helper.make_opsetid("own", 1)], ["slope"])
         g.graph("LeakyRelu", [helper.make_node("Soft", ["x"], ["z"], domain="own", slope=0.1 * (k + 1))], {"x": g.f(2, 3)}, ["z"], functions=[inner, outer])

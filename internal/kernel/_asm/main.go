@@ -1,6 +1,6 @@
 // Command _asm writes the assembly of the kernel packages.
 //
-// Run it by go generate in internal/kernel/vec, gemm or conv. With -check it writes nothing and fails if a file would change.
+// Run it by go generate in internal/kernel/vec, gemm, conv or quant. With -check it writes nothing and fails if a file would change.
 package main
 
 import (
@@ -25,6 +25,7 @@ func main() {
 		gen        func() (asm, decl string)
 	}{
 		{"vec", "amd64", vecPackage}, {"gemm", "amd64", gemmPackage}, {"conv", "amd64", convPackage},
+		{"quant", "amd64", quantPackage},
 		{"vec", "arm64", vecPackageARM64}, {"gemm", "arm64", gemmPackageARM64}, {"conv", "arm64", convPackageARM64},
 	} {
 		asm, decl := pkg.gen()

@@ -90,6 +90,7 @@ type Groups struct {
 	Eps                     float64
 	PerGroup                bool // gamma and beta have one value a group, not a channel
 	Silu                    bool // x*sigmoid(x) of the result
+	Last                    bool // the tensor is [batch, plane, channels]
 }
 
 // groups is one run of Groups.
@@ -115,6 +116,10 @@ func (j *groups) do(lo, hi int) {
 	n := cg * j.Plane
 	for i := lo; i < hi; i++ {
 		g := i % j.Groups.Groups
+		if j.Last {
+			j.strided(i/j.Groups.Groups, g, cg)
+			continue
+		}
 		src, dst := j.src[i*n:(i+1)*n], j.dst[i*n:(i+1)*n]
 		mean, inv := moments(src, j.Eps)
 		for c := range cg {
@@ -128,6 +133,29 @@ func (j *groups) do(lo, hi int) {
 		}
 		if j.Silu {
 			vec.Silu(dst, dst)
+		}
+	}
+}
+
+// strided normalises group g of cg channels of a sample with channels last.
+func (j *groups) strided(sample, g, cg int) {
+	first := sample*j.Plane*j.Channels + g*cg
+	src, dst := j.src[first:], j.dst[first:]
+	var sum, squares float64
+	for p := range j.Plane {
+		sum += float64(vec.Sum(src[p*j.Channels:][:cg]))
+	}
+	mean := sum / float64(cg*j.Plane)
+	for p := range j.Plane {
+		squares += float64(vec.SumSquares(src[p*j.Channels:][:cg], float32(mean)))
+	}
+	inv := float32(1 / math.Sqrt(squares/float64(cg*j.Plane)+j.Eps))
+	gamma, beta := j.gamma[g*cg:][:cg], j.beta[g*cg:][:cg]
+	for p := range j.Plane {
+		d := dst[p*j.Channels:][:cg]
+		vec.Normalize(d, src[p*j.Channels:][:cg], gamma, beta, float32(mean), inv)
+		if j.Silu {
+			vec.Silu(d, d)
 		}
 	}
 }

@@ -93,7 +93,7 @@ type entry struct {
 
 var index = sync.OnceValue(func() map[key][]*entry {
 	m := make(map[key][]*entry, 400)
-	for line := range strings.Lines(text) {
+	for line := range strings.Lines(text + own) {
 		f := strings.SplitN(line, "\t", 4)
 		since, err := strconv.Atoi(f[2])
 		if err != nil {

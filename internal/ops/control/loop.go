@@ -60,6 +60,11 @@ func (o *loop) trips(c *op.Infer) (none, some bool, m int64) {
 }
 
 func (o *loop) Infer(c *op.Infer) error {
+	for i, name := range []string{"M", "cond"} {
+		if s := c.Shape(i); s.Known() && op.Prod(s.Ints()) != 1 {
+			return fmt.Errorf("%s is %v, must be a scalar", name, s)
+		}
+	}
 	none, some, m := o.trips(c)
 	if none {
 		return o.inferNone(c)

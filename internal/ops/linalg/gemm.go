@@ -17,6 +17,7 @@ type gemm struct {
 	transA, transB bool
 	alpha, beta    float64
 	act            activation // com.microsoft.FusedGemm; nil = none
+	relu           bool       // act is Relu
 }
 
 func newGemm(a *op.Args) *gemm {
@@ -33,6 +34,7 @@ var gemmDef = &op.Def{Name: "Gemm", New: func(a *op.Args) (op.Op, error) {
 
 var fusedGemmDef = &op.Def{Domain: "com.microsoft", Name: "FusedGemm", New: func(a *op.Args) (op.Op, error) {
 	o := newGemm(a)
+	o.relu = a.String("activation", "") == "Relu"
 	var err error
 	o.act, err = newActivation(a)
 	return o, err

@@ -54,7 +54,7 @@ func (s *productStep) finish(b op.Bind, shape kgemm.Shape) op.Step {
 // Prepare runs float32 products by kernel/gemm.
 func (o *gemm) Prepare(b op.Bind) (op.Step, error) {
 	y := b.OutShape(0)
-	if b.Type(0) != tensor.Float32 || o.act != nil || o.alpha == 0 {
+	if b.Type(0) != tensor.Float32 || o.act != nil && !o.relu || o.alpha == 0 {
 		return nil, nil
 	}
 	m, n := y[0], y[1]
@@ -77,6 +77,9 @@ func (o *gemm) Prepare(b op.Bind) (op.Step, error) {
 		s.c = b.In(2)
 	}
 	s.args = kgemm.Args{LDA: b.Shape(0)[1], LDB: b.Shape(1)[1], LDC: n, Alpha: float32(o.alpha)}
+	if o.relu {
+		s.clip()
+	}
 	shape := kgemm.Shape{M: m, N: n, K: k, TransA: o.transA, TransB: o.transB}
 	if b.Const(1) != nil && m*n*k > 0 {
 		s.args.Packed, shape.B = packMatrix(b, 1, k, n, o.transB), kgemm.IsPacked

@@ -11,6 +11,7 @@ var Table = []*op.Def{
 	einsumDef,
 	fusedGemmDef,
 	fusedMatMulActivationDef,
+	biasedMatMulDef,
 	fusedMatMulDef,
 	gemmDef,
 	inverseDef,

@@ -108,11 +108,7 @@ var thresholdedReluDef = activationDef("", "ThresholdedRelu", func(a *op.Args) u
 
 var swishDef = activationDef("", "Swish", func(a *op.Args) unary {
 	alpha := a.Float("alpha", 1)
-	u := unary{f: func(x float64) float64 { return swish(x, alpha) }}
-	if alpha == 1 {
-		u.k = vec.Silu
-	}
-	return u
+	return unary{f: func(x float64) float64 { return swish(x, alpha) }, k: swish32(alpha)}
 })
 
 func swish(x, alpha float64) float64 { return x * sigmoid(alpha*x) }
@@ -179,14 +175,19 @@ func (o *prelu) Infer(c *op.Infer) error {
 
 func (o *prelu) Overwrites(int) []int { return []int{0} }
 
-func (o *prelu) Eval(e *op.Eval) error {
-	x, slope := e.In(0), e.In(1)
-	dims, ss := x.Shape(), slope.Shape()
+// slope returns the shape under which the slope is read.
+func (o *prelu) slope(dims, ss []int) []int {
 	if o.channels && len(ss) == 1 && len(dims) > 1 && ss[0] == dims[1] {
 		for range dims[2:] {
 			ss = append(ss[:len(ss):len(ss)], 1)
 		}
 	}
+	return ss
+}
+
+func (o *prelu) Eval(e *op.Eval) error {
+	x, slope := e.In(0), e.In(1)
+	dims, ss := x.Shape(), o.slope(x.Shape(), slope.Shape())
 	if err := unidirectional(dims, ss); err != nil {
 		return err
 	}

@@ -14,13 +14,14 @@ import (
 type arith struct {
 	zip
 	placing
-	sym byte        // operator of symbolic shape arithmetic, 0 for none
-	k   *pairKernel // over float32; nil = a plain loop over f
+	sym  byte        // operator of symbolic shape arithmetic, 0 for none
+	k    *pairKernel // over float32; nil = a plain loop over f
+	name string
 }
 
 func arithDef(name string, sym byte, z zip) *op.Def {
 	return &op.Def{Name: name, New: func(a *op.Args) (op.Op, error) {
-		return &arith{zip: z, placing: placingOf(a), sym: sym, k: pairKernels[name]}, nil
+		return &arith{zip: z, placing: placingOf(a), sym: sym, k: pairKernels[name], name: name}, nil
 	}}
 }
 

@@ -17,15 +17,18 @@ var msGeluDef = activationDef(ms, "Gelu", func(*op.Args) unary { return unary{f:
 
 var quickGeluDef = activationDef(ms, "QuickGelu", func(a *op.Args) unary {
 	alpha := a.Float("alpha", 1.702)
-	return unary{f: func(x float64) float64 { return swish(x, alpha) }}
+	return unary{f: func(x float64) float64 { return swish(x, alpha) }, k: swish32(alpha)}
 })
 
 // biasActivation is f(x + bias); the bias is a vector along x's last axis.
-type biasActivation struct{ f func(float64) float64 }
+type biasActivation struct {
+	f func(float64) float64
+	k floatKernel
+}
 
 var (
-	biasGeluDef = &op.Def{Domain: ms, Name: "BiasGelu", New: func(*op.Args) (op.Op, error) { return &biasActivation{gelu}, nil }}
-	fastGeluDef = &op.Def{Domain: ms, Name: "FastGelu", New: func(*op.Args) (op.Op, error) { return &biasActivation{geluTanh}, nil }}
+	biasGeluDef = &op.Def{Domain: ms, Name: "BiasGelu", New: func(*op.Args) (op.Op, error) { return &biasActivation{gelu, vec.Gelu}, nil }}
+	fastGeluDef = &op.Def{Domain: ms, Name: "FastGelu", New: func(*op.Args) (op.Op, error) { return &biasActivation{geluTanh, vec.GeluTanh}, nil }}
 )
 
 func (o *biasActivation) Infer(c *op.Infer) error {

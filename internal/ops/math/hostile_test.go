@@ -21,15 +21,15 @@ func TestWrongValues(t *testing.T) {
 	}{
 		{"Add", vals{&tensor.Sequence{}, f32(1)}, "must be a tensor"},
 		{"Add", vals{str, str}, "string"},
-		{"Add", vals{f32(1), i64(1)}, "one type"},
-		{"Less", vals{f32(1), i64(1)}, "one type"},
-		{"Max", vals{f32(1), i64(1)}, "one type"},
-		{"Where", vals{bools(true), f32(1, 2), optest.T([]int8{1, 2}, 2)}, "one type"},
+		{"Add", vals{f32(1), i64(1)}, "another input"},
+		{"Less", vals{f32(1), i64(1)}, "another input"},
+		{"Max", vals{f32(1), i64(1)}, "another input"},
+		{"Where", vals{bools(true), f32(1, 2), optest.T([]int8{1, 2}, 2)}, "another input"},
 		{"Where", vals{f32(1), f32(1), f32(1)}, "float"},
-		{"Clip", vals{f32(1), tensor.Scalar(int8(1))}, "one type"},
+		{"Clip", vals{f32(1), tensor.Scalar(int8(1))}, "another input"},
 		{"Pow", vals{f32(1), str}, "string"},
-		{"PRelu", vals{f32(1), i64(1)}, "one type"},
-		{"SwiGLU", vals{f32(1), optest.T([]float64{1}, 1)}, "one type"},
+		{"PRelu", vals{f32(1), i64(1)}, "another input"},
+		{"SwiGLU", vals{f32(1), optest.T([]float64{1}, 1)}, "another input"},
 	} {
 		m, err := optest.Model(optest.Case{Op: tt.op, Inputs: tt.in})
 		if err != nil {

@@ -147,12 +147,12 @@ func preparePair(b op.Bind, k *pairKernel, dims, bs []int) (op.Step, error) {
 
 // Prepare runs float32 by vector kernels, or by a plain loop where there is none.
 func (o *arith) Prepare(b op.Bind) (op.Step, error) {
-	if b.Type(0) != tensor.Float32 || b.Type(1) != tensor.Float32 || o.f == nil {
-		return nil, nil
-	}
 	dims, bs, err := o.shapes(b.Shape(0), b.Shape(1))
 	if err != nil {
 		return nil, err
+	}
+	if b.Type(0) != tensor.Float32 || b.Type(1) != tensor.Float32 || o.f == nil {
+		return o.prepareClass(b, o.name, dims, bs)
 	}
 	k := o.k
 	if k == nil {
@@ -164,7 +164,7 @@ func (o *arith) Prepare(b op.Bind) (op.Step, error) {
 // Prepare runs two float32 operands by vector kernels.
 func (o *variadic) Prepare(b op.Bind) (op.Step, error) {
 	if b.NIn() != 2 || b.Type(0) != tensor.Float32 || o.mean {
-		return nil, nil
+		return o.prepareFold(b)
 	}
 	k := o.k
 	if k.vs == nil {
@@ -175,12 +175,12 @@ func (o *variadic) Prepare(b op.Bind) (op.Step, error) {
 
 // Prepare runs float32 bases and exponents.
 func (o *pow) Prepare(b op.Bind) (op.Step, error) {
-	if b.Type(0) != tensor.Float32 || b.Type(1) != tensor.Float32 {
-		return nil, nil
-	}
 	dims, bs, err := o.shapes(b.Shape(0), b.Shape(1))
 	if err != nil {
 		return nil, err
+	}
+	if b.Type(0) != tensor.Float32 || b.Type(1) != tensor.Float32 {
+		return o.prepareTypes(b, dims, bs)
 	}
 	return preparePair(b, powPair, dims, bs)
 }

@@ -98,42 +98,11 @@ func (j *mapJob) Do(_, i int) {
 // Prepare runs float32 by vector kernels, or by a plain loop where there is none.
 func (o *unary) Prepare(b op.Bind) (op.Step, error) {
 	if b.Type(0) != tensor.Float32 || o.f == nil {
-		return nil, nil
+		return o.prepareClass(b)
 	}
 	k := o.k
 	if k == nil {
 		k = loop32(o.f)
 	}
 	return &mapStep{k, b.In(0), b.Out(0)}, nil
-}
-
-// Prepare runs float32 with constant bounds by vec.Clip.
-func (o *clip) Prepare(b op.Bind) (op.Step, error) {
-	if b.Type(0) != tensor.Float32 {
-		return nil, nil
-	}
-	lo, hi := math.Inf(-1), math.Inf(1)
-	if o.attrs {
-		if o.hasLo {
-			lo = o.lo
-		}
-		if o.hasHi {
-			hi = o.hi
-		}
-	} else {
-		for i, p := range []*float64{&lo, &hi} {
-			if !b.Has(i + 1) {
-				continue
-			}
-			t := b.Const(i + 1)
-			if t == nil || t.Len() != 1 {
-				return nil, nil
-			}
-			*p = t.FloatAt(0)
-		}
-	}
-	if lo != lo || hi != hi {
-		return nil, nil
-	}
-	return &mapStep{clip32(lo, hi), b.In(0), b.Out(0)}, nil
 }

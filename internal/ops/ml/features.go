@@ -58,6 +58,9 @@ func (arrayFeatureExtractor) Eval(e *op.Eval) error {
 		}
 	}
 	rows := op.Prod(s[:len(s)-1])
+	if len(idx) == 0 {
+		rows = 0
+	}
 	dims := append([]int{}, s...)
 	if len(s) == 1 {
 		dims = []int{1, 0}

@@ -53,6 +53,12 @@ func TestPreparedConvTranspose(t *testing.T) {
 	}
 }
 
+// TestPreparedConvTransposeBias has the bias where com.microsoft's form has it.
+func TestPreparedConvTransposeBias(t *testing.T) {
+	g := newGen(t)
+	optest.Prepared(t, Table, optest.Case{Op: "ConvTransposeWithDynamicPads", Domain: msDomain, Inputs: []tensor.Value{g.f32(1, 2, 3, 3), g.f32(2, 2, 2, 2), nil, g.f32(2)}}, optest.How{})
+}
+
 // TestPreparedConvTransposeBlocks has more products than fit one block.
 func TestPreparedConvTransposeBlocks(t *testing.T) {
 	g := newGen(t)

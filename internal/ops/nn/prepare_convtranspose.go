@@ -14,6 +14,9 @@ import (
 // output channels.
 const upBlock = 1 << 20
 
+// maxScratch is how many floats a step may ask for; hostile shapes run by definition.
+const maxScratch = 1 << 28
+
 // convTransposeStep is a float32 transposed convolution: W^T * X gives, for
 // each output channel and element of the kernel, what every input position
 // contributes; the rows are then added to where they belong.
@@ -56,9 +59,15 @@ func (o *convTranspose) Prepare(b op.Bind) (op.Step, error) {
 		a := &s.axes[i]
 		s.direct = s.direct && a.begin == 0 && a.kernel == a.stride && a.dilation == 1 && a.out == a.in*a.stride
 	}
+	if s.taps*s.plane > maxScratch {
+		return nil, nil
+	}
 	s.block = min(s.mg, max(1, upBlock/(s.taps*s.plane)))
 	shape := gemm.Shape{M: s.block * s.taps, N: s.plane, K: s.cg}
 	s.x, s.bias, s.y = b.In(0), b.In(2), b.Out(0)
+	if b.Has(3) { // of com.microsoft, whose input 2 is for pads
+		s.bias = b.In(3)
+	}
 	if b.Const(1) != nil {
 		s.weights = b.Pack(1, "convtranspose "+strconv.Itoa(o.group), s.pack).([]float32)
 	} else {

@@ -113,13 +113,16 @@ func (s *groupNormStep) Run(f *op.Frame) error {
 	return nil
 }
 
-// Prepare runs float32 with channels on axis 1.
+// Prepare runs float32 without an addition before.
 func (o *groupNorm) Prepare(b op.Bind) (op.Step, error) {
 	x := b.Shape(0)
-	if o.channelsLast || o.skip || !allFloat32(b) || len(x) < 2 || op.Prod(x) == 0 {
+	if o.skip || o.channelsLast && o.perGroup || !allFloat32(b) || len(x) < 2 || op.Prod(x) == 0 {
 		return nil, nil
 	}
-	k := knorm.Groups{Channels: x[1], Groups: o.groups, Plane: op.Prod(x[2:]), Eps: o.eps, PerGroup: o.perGroup, Silu: o.silu}
+	k := knorm.Groups{Channels: x[1], Groups: o.groups, Plane: op.Prod(x[2:]), Eps: o.eps, PerGroup: o.perGroup, Silu: o.silu, Last: o.channelsLast}
+	if o.channelsLast {
+		k.Channels, k.Plane = x[len(x)-1], op.Prod(x[1:len(x)-1])
+	}
 	if k.Groups == 0 {
 		k.Groups = k.Channels
 	}

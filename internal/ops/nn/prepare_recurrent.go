@@ -70,7 +70,7 @@ func (o *recurrent) Prepare(b op.Bind) (op.Step, error) {
 	for _, a := range o.acts {
 		sh.Acts = append(sh.Acts, rnn.Func(a.kernel()))
 	}
-	if !o.fits(b, sh) {
+	if !o.fits(b, sh) || float64(op.Prod(x[:2]))*float64(o.gates*sh.Hidden) > maxScratch {
 		return nil, nil
 	}
 	s := &recurrentStep{plan: rnn.NewPlan(sh)}

@@ -1,6 +1,7 @@
 package nn
 
 import (
+	"math"
 	"testing"
 
 	"github.com/walnut-ai/walnut/internal/graph"
@@ -65,7 +66,7 @@ func (g *gen) recurrent(name string, gates, steps, batch, in, hidden int) optest
 	for _, i := range []int{1, 2} { // keep the states from growing
 		w := tensor.Of[float32](c.Inputs[i].(*tensor.Tensor))
 		for k := range w {
-			w[k] *= 0.4
+			w[k] *= float32(min(0.4, 1.2/math.Sqrt(float64(hidden))))
 		}
 	}
 	return c

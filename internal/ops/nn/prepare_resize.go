@@ -87,14 +87,28 @@ func (o *resize) preparePick(b op.Bind, l []target) op.Step {
 	return &pickStep{kresize.NewPick(b.Shape(0), from), b.In(0), b.Out(0)}
 }
 
-// prepareBlend lists the weights as blend does; nil where it extrapolates.
-func (o *resize) prepareBlend(b op.Bind, l []target) op.Step {
-	s := &blendStep{}
+// passOrder puts the last axis, whose pass is the slowest an element, after
+// those that shrink and before those that grow. Cubic weights can be 0, which
+// makes NaN of infinities, so there the order is that of blend.
+func (o *resize) passOrder(l []target) []int {
 	order := make([]int, len(l))
 	for i := range order {
 		order[i] = i
 	}
-	sort.SliceStable(order, func(i, j int) bool { return l[order[i]].scale < l[order[j]].scale })
+	key := func(a int) float64 {
+		if a == len(l)-1 && o.mode == "linear" {
+			return 1
+		}
+		return l[a].scale
+	}
+	sort.SliceStable(order, func(i, j int) bool { return key(order[i]) < key(order[j]) })
+	return order
+}
+
+// prepareBlend lists the weights as blend does; nil where it extrapolates.
+func (o *resize) prepareBlend(b op.Bind, l []target) op.Step {
+	s := &blendStep{}
+	order := o.passOrder(l)
 	dims := append([]int{}, b.Shape(0)...)
 	for _, a := range order {
 		if l[a].same() {

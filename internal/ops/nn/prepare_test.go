@@ -103,6 +103,8 @@ func TestPreparedNorms(t *testing.T) {
 		}
 		g.check(optest.Case{Op: "GroupNorm", Domain: msDomain, Attrs: []graph.Attr{optest.Int("groups", int64(ch)), optest.Int("activation", int64(g.in(0, 1))), optest.Int("channels_last", 0)},
 			Inputs: []tensor.Value{g.f32(batch, ch*per, 4, g.in(1, 5)), g.f32(ch * per), g.f32(ch * per)}}, 1, 2)
+		g.check(optest.Case{Op: "GroupNorm", Domain: msDomain, Attrs: []graph.Attr{optest.Int("groups", int64(ch)), optest.Int("activation", int64(g.in(0, 1)))},
+			Inputs: []tensor.Value{g.f32(batch, 4, g.in(1, 5), ch*per), g.f32(ch * per), g.f32(ch * per)}}, 1, 2)
 		g.check(optest.Case{Op: "LRN", Attrs: []graph.Attr{optest.Int("size", int64(g.in(1, 6))), optest.Float("beta", pick[float32](g, 0.75, 0.5, 1, 0.6)), optest.Float("alpha", 0.3)},
 			Inputs: []tensor.Value{g.f32(x...)}})
 	}

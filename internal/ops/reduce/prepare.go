@@ -161,16 +161,8 @@ func (s *reduceStep) finish(dst []float32) {
 }
 
 // Prepare runs float32 sums, means, extremes and norms whose folded axes are
-// neighbours and known.
+// neighbours by vector kernels, and all else that has known axes by a loop.
 func (o *reduction) Prepare(b op.Bind) (op.Step, error) {
-	switch o.kind {
-	case kindSum, kindMean, kindMax, kindMin, kindSumSquare, kindL2:
-	default:
-		return nil, nil
-	}
-	if b.Type(0) != tensor.Float32 || op.Prod(b.Shape(0)) == 0 {
-		return nil, nil
-	}
 	axes := o.axes
 	if o.input {
 		t := b.Const(1)
@@ -187,19 +179,30 @@ func (o *reduction) Prepare(b op.Bind) (op.Step, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &reduceStep{kind: o.kind, outer: 1, n: 1, inner: 1, x: b.In(0), y: b.Out(0)}
+	switch o.kind {
+	case kindSum, kindMean, kindMax, kindMin, kindSumSquare, kindL2:
+	default:
+		return o.prepareFold(b, r)
+	}
+	if b.Type(0) != tensor.Float32 || op.Prod(dims) == 0 {
+		return o.prepareFold(b, r)
+	}
+	s := &reduceStep{kind: o.kind, outer: 1, n: 1, inner: 1}
 	part := &s.outer
 	for i, d := range dims {
 		switch {
 		case d == 1:
 		case r[i] && part == &s.inner:
-			return nil, nil
+			return o.prepareFold(b, r)
 		case r[i]:
 			part = &s.n
 		case part == &s.n:
 			part = &s.inner
 		}
-		*part *= d
+		if d != 1 {
+			*part *= d
+		}
 	}
+	s.x, s.y = b.In(0), b.Out(0)
 	return s, nil
 }

@@ -27,7 +27,7 @@ func softmaxDef(name string, f func(in, out []float64), k rowKernel) *op.Def {
 var (
 	softmaxOpDef  = softmaxDef("Softmax", softmaxRow, vec.Softmax)
 	logSoftmaxDef = softmaxDef("LogSoftmax", logSoftmaxRow, vec.LogSoftmax)
-	hardmaxDef    = softmaxDef("Hardmax", hardmaxRow, nil)
+	hardmaxDef    = softmaxDef("Hardmax", hardmaxRow, hardmax32)
 )
 
 func softmaxRow(in, out []float64) {

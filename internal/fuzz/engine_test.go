@@ -1,0 +1,224 @@
+package fuzz
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/walnut-ai/walnut/internal/engine"
+	"github.com/walnut-ai/walnut/internal/graph"
+	"github.com/walnut-ai/walnut/internal/load"
+	"github.com/walnut-ai/walnut/internal/ops"
+	"github.com/walnut-ai/walnut/tensor"
+)
+
+// The budgets of a run of a model.
+const (
+	modelBytes      = 64 << 20
+	modelIterations = 1e5
+)
+
+// FuzzEngine opens and runs models: the bytes as they are, or changed by
+// edits in a way that leaves them well-formed. What the planned run computes
+// must agree with the run by definitions.
+func FuzzEngine(f *testing.F) {
+	for i, c := range seedCases() {
+		if i%4 == 0 || strings.Contains(c.ID, "graphs") || strings.Contains(c.ID, "simple") {
+			f.Add(c.Model, []byte{})
+		}
+	}
+	for _, h := range hostileModels(true) {
+		if len(h.model) < 10000 {
+			f.Add(h.model, []byte{})
+		}
+	}
+	f.Fuzz(func(t *testing.T, b, edits []byte) {
+		if len(b) > maxModel {
+			return
+		}
+		if bad := checkModel(edit(b, edits), edits); bad != "" {
+			t.Fatal(bad)
+		}
+	})
+}
+
+// checkModel opens and runs a model and returns what is wrong.
+func checkModel(b, seed []byte) string {
+	m, in, err := open(b, seed, false)
+	if err != nil || in == nil {
+		return broken(err)
+	}
+	defer m.Close()
+	got, err := runModel(m, in)
+	if bad := broken(err); bad != "" {
+		return bad
+	}
+	ref, in, err2 := open(b, seed, true)
+	if err2 != nil {
+		return "opens, but not by definitions: " + err2.Error()
+	}
+	defer ref.Close()
+	want, err2 := runModel(ref, in)
+	if bad := broken(err2); bad != "" {
+		return "by definitions: " + bad
+	}
+	switch {
+	case err2 != nil || resources(err):
+		return "" // a plan leaves out what nobody reads, and its errors
+	case err != nil && strings.Contains(err.Error(), "body/"):
+		return ""
+	case err != nil:
+		return "fails, but not by definitions: " + err.Error()
+	case !comparable(ref.Graph.Graph):
+		return ""
+	}
+	for i := range want {
+		if bad := differ(got[i], want[i]); bad != "" && finite(want[i]) {
+			return fmt.Sprintf("output %d: %s", i, bad)
+		}
+	}
+	return ""
+}
+
+// open opens a model and makes inputs for it; nil if that is not possible.
+func open(b, seed []byte, reference bool) (*engine.Model, []tensor.Value, error) {
+	start := time.Now()
+	g, src, err := load.Bytes("m", b)
+	if err != nil {
+		return nil, nil, err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), caseTime)
+	defer cancel()
+	m, err := engine.New(ctx, g, src, engine.Options{Memory: modelBytes, Iterations: modelIterations, Reference: reference})
+	if took := time.Since(start); took > 2*caseTime {
+		return nil, nil, fmt.Errorf("internal error: hang: opening took %v", took)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	s := newSource(append([]byte{7}, seed...))
+	in := make([]tensor.Value, 0, len(g.Graph.Inputs))
+	syms := map[string]int{}
+	for _, v := range g.Graph.Inputs {
+		if v.Default {
+			in = append(in, nil)
+			continue
+		}
+		x := s.input(v.Type, syms)
+		if x == nil {
+			m.Close()
+			return nil, nil, nil
+		}
+		in = append(in, x)
+	}
+	return m, in, nil
+}
+
+// input makes a value of a declared type, nil if it would be too large.
+func (s *source) input(t graph.Type, syms map[string]int) tensor.Value {
+	switch t.Kind {
+	case graph.KindTensor, graph.KindSparse, graph.KindUnknown:
+		dt := t.Elem
+		if dt == tensor.Invalid {
+			dt = tensor.Float32
+		}
+		if t.Shape == nil {
+			return s.tensor(dt, s.shape())
+		}
+		dims := make([]int, len(t.Shape))
+		for i, d := range t.Shape {
+			dims[i] = d.N
+			if !d.Known() {
+				if _, ok := syms[d.Sym]; !ok {
+					syms[d.Sym] = 1 + s.n(3)
+				}
+				dims[i] = syms[d.Sym]
+			}
+		}
+		n, ok := tensor.NumElements(dims)
+		if !ok || n > 1<<14 {
+			return nil
+		}
+		if n > maxElems {
+			x, err := tensor.New(dt, dims...)
+			if err != nil {
+				return nil
+			}
+			return x
+		}
+		return s.tensor(dt, dims)
+	case graph.KindOptional:
+		if t.Inner == nil || s.chance(3) {
+			return &tensor.Optional{}
+		}
+		if x := s.input(*t.Inner, syms); x != nil {
+			return &tensor.Optional{Value: x}
+		}
+	case graph.KindSequence:
+		q := &tensor.Sequence{}
+		if t.Inner != nil {
+			q.Elem = t.Inner.Elem
+			for range s.n(3) {
+				x := s.input(*t.Inner, syms)
+				if x == nil {
+					return nil
+				}
+				q.Items = append(q.Items, x)
+			}
+		}
+		return q
+	case graph.KindMap:
+		if t.Inner != nil && (t.Key == tensor.Int64 || t.Key == tensor.String) {
+			return s.value("map("+t.Key.String()+","+t.Inner.Elem.String()+")", nil)
+		}
+	}
+	return nil
+}
+
+func runModel(m *engine.Model, in []tensor.Value) ([]tensor.Value, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), caseTime)
+	defer cancel()
+	out := make([]tensor.Value, len(m.Graph.Graph.Outputs))
+	start := time.Now()
+	err := m.Run(ctx, in, out, nil)
+	if took := time.Since(start); took > 2*caseTime {
+		return nil, fmt.Errorf("internal error: hang: the run took %v", took)
+	}
+	return out, err
+}
+
+// jumps are operators where a small difference in an input can make a large one in the output.
+var jumps = map[string]bool{"ArgMax": true, "ArgMin": true, "TopK": true, "Round": true, "Floor": true, "Ceil": true, "Cast": true, "CastLike": true,
+	"Sign": true, "Mod": true, "Equal": true, "Less": true, "LessOrEqual": true, "Greater": true, "GreaterOrEqual": true, "NonZero": true, "Unique": true,
+	"NonMaxSuppression": true, "Hardmax": true, "Loop": true, "If": true, "Scan": true, "Where": true, "MaxPool": true, "Range": true, "IsNaN": true, "IsInf": true,
+	"Div": true, "Reciprocal": true, "Tan": true, "Inverse": true, "Det": true, "Pow": true, "Exp": true, "BitCast": true, "Log": true, "Sqrt": true}
+
+// comparable reports whether two runs of g must give about the same numbers.
+func comparable(g *graph.Graph) bool {
+	n, jump := 0, false
+	ok := true
+	graph.Walk(g, func(x *graph.Node) {
+		n++
+		d := ops.Catalog().Find(x.Domain, x.Op)
+		ok = ok && d != nil && !d.Random
+		jump = jump || jumps[x.Op] || strings.Contains(x.Op, "uant")
+	})
+	return ok && (n == 1 || !jump)
+}
+
+// finite reports whether v holds moderate numbers only.
+func finite(v tensor.Value) bool {
+	t, ok := v.(*tensor.Tensor)
+	if !ok || !t.DType().IsFloat() {
+		return true
+	}
+	for i := range t.Len() {
+		if x := math.Abs(t.FloatAt(i)); !(x < 1e6) {
+			return false
+		}
+	}
+	return true
+}
