@@ -40,16 +40,16 @@ var Passes = []Pass{
 
 // Lowering is the table of lowering passes; the portable ones follow once more.
 var Lowering = []Pass{
-	//{"movement", "first: what moves nothing hides the neighbours that patterns look for", movement},
-	//{"norm", "before scale, which would take a part of the pattern into a product before it", norm},
-	//{"gate", "as norm: Gelu, Swish and HardSwish from their formulas", gate},
-	//{"pad", "before convolutions become fused ones", pad},
-	//{"scale", "weights take up constant scales and shifts, batch normalisation among them", scale},
-	//{"bias", "after scale, which takes up shifts where there is a bias already", bias},
-	//{"transpose", "after bias: products read a transposed operand in place, and take up a factor", transpose},
-	//{"residual", "after scale: what is added to a convolution is no constant then", residual},
-	//{"activation", "after residual: the function comes after the sum", activation},
-	//{"skipnorm", "after bias and residual: sums that are left go into the normalisation behind them", skipNorm},
+	{"movement", "first: what moves nothing hides the neighbours that patterns look for", movement},
+	{"norm", "before scale, which would take a part of the pattern into a product before it", norm},
+	{"gate", "as norm: Gelu, Swish and HardSwish from their formulas", gate},
+	{"pad", "before convolutions become fused ones", pad},
+	{"scale", "weights take up constant scales and shifts, batch normalisation among them", scale},
+	{"bias", "after scale, which takes up shifts where there is a bias already", bias},
+	{"transpose", "after bias: products read a transposed operand in place, and take up a factor", transpose},
+	{"residual", "after scale: what is added to a convolution is no constant then", residual},
+	{"activation", "after residual: the function comes after the sum", activation},
+	{"skipnorm", "after bias and residual: sums that are left go into the normalisation behind them", skipNorm},
 }
 
 // Run runs the passes on g until nothing changes or a small number of rounds is

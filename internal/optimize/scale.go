@@ -11,8 +11,14 @@ import (
 // scale folds constant scales and shifts of channels behind a convolution or a
 // matrix product into its weights and bias: BatchNormalization in inference, and
 // Mul, Div, Add and Sub of a constant that has one value a channel or one for all.
+// Those that are left before a convolution go into that one (ahead).
 func scale(c *Context, g *graph.Graph) (int, error) {
-	return rewriteGraph(c, g, (*rewrite).scale)
+	behind, err := rewriteGraph(c, g, (*rewrite).scale)
+	if err != nil {
+		return 0, err
+	}
+	before, err := rewriteGraph(c, g, (*rewrite).ahead)
+	return behind + before, err
 }
 
 // channels is y = x*scale + shift. A nil scale is 1, a nil shift 0; a list
@@ -193,7 +199,7 @@ func (r *rewrite) foldInto(p, n *graph.Node, w *tensor.Tensor, l *layout, a *cha
 	}
 	name, version := p.Op, p.Opset
 	if name == "MatMul" && a.shift != nil {
-		if l.rank != 2 {
+		if l.rank != 2 || a.scale == nil { // pass bias does that
 			return false
 		}
 		name, version = "Gemm", 13
@@ -235,7 +241,11 @@ func (r *rewrite) biasOf(p *graph.Node, l *layout) (bias []float64, drop []strin
 	if p.Op == "MatMul" || v == nil {
 		return nil, []string{"beta"}, true
 	}
-	f := l.values(v)
+	at := l
+	if p.Op != "Gemm" { // a vector, whatever the rank of the output
+		at = &layout{channels: l.channels, rank: 1}
+	}
+	f := at.values(v)
 	if f == nil || p.Op != "Gemm" && len(f) != l.channels {
 		return nil, nil, false
 	}

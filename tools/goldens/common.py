@@ -97,7 +97,7 @@ def map_proto(x):
     else:
         m.keys.extend(int(k) for k in keys)
     m.values.elem_type = onnx.SequenceProto.TENSOR
-    m.values.tensor_values.append(tensor_proto(values))
+    m.values.tensor_values.extend(tensor_proto(np.asarray(v)) for v in values)
     return m
 
 
@@ -154,10 +154,11 @@ class Goldens:
 
     # ---- cases -------------------------------------------------------------
 
-    def case(self, op, inputs, attrs=None, nout=1, domain="", opset=None, tol=None, const=(), want=None, outs=None):
+    def case(self, op, inputs, attrs=None, nout=1, domain="", opset=None, tol=None, const=(), want=None, outs=None, types=None):
         """One node. None among the inputs is an absent one, const holds the
         places of those that are initializers, outs the places of the outputs
-        that are there, want the outputs where NumPy makes them."""
+        that are there, want the outputs where NumPy makes them, types the
+        types of outputs that ONNX Runtime cannot infer."""
         inputs = list(inputs)
         while inputs and inputs[-1] is None:
             inputs.pop()
@@ -168,9 +169,9 @@ class Goldens:
         node = helper.make_node(op, names, out_names, domain=domain, **attrs)
         values = {n: x for n, x in zip(names, inputs) if n}
         return self.graph(op, [node], values, [n for n in out_names if n], domain, opset, tol,
-                          [names[k] for k in const], want)
+                          [names[k] for k in const], want, types={f"y{k}": t for k, t in (types or {}).items()})
 
-    def graph(self, op, nodes, values, outputs, domain="", opset=None, tol=None, const=(), want=None, functions=()):
+    def graph(self, op, nodes, values, outputs, domain="", opset=None, tol=None, const=(), want=None, functions=(), types=None):
         values = {n: x if isinstance(x, (list, dict)) else np.asarray(x) for n, x in values.items()}
         opset = opset or 21
         # The opset of the domain for ai.onnx.ml; com.microsoft has one.
@@ -194,7 +195,7 @@ class Goldens:
         try:
             if want is None:
                 made = "onnxruntime"
-                want = self.run(build, values, outputs, set(const))
+                want = self.run(build, values, outputs, set(const), types or {})
         except Exception as e:  # noqa: BLE001: what ONNX Runtime refuses is left out
             text = reason(e)
             self.skipped.append((full, text))
@@ -206,20 +207,23 @@ class Goldens:
             if t.HasField("tensor_type"):
                 t = helper.make_tensor_type_proto(t.tensor_type.elem_type, None)
             infos.append(helper.make_value_info(n, t))
-        k = self.count.get(full, 0)
-        self.count[full] = k + 1
-        model = build(set(const), infos).SerializeToString(deterministic=True)
-        fed = [value_bytes(x) for n, x in values.items() if n not in const]
-        self.cases.append(Case(f"{full}-{k}", full, domain, opset, model, fed, [value_bytes(x) for x in want],
-                               tol or tolerance(want), made))
+        self.add(op, domain, opset, build(set(const), infos), [x for n, x in values.items() if n not in const], want, tol, made)
         return want
 
-    def run(self, build, values, outputs, const):
+    def add(self, op, domain, opset, model, inputs, want, tol=None, made="onnxruntime"):
+        """Keeps a case whose outputs are known."""
+        full = f"{domain}.{op}" if domain else op
+        k = self.count.get(full, 0)
+        self.count[full] = k + 1
+        self.cases.append(Case(f"{full}-{k}", full, domain, opset, model.SerializeToString(deterministic=True),
+                               [value_bytes(x) for x in inputs], [value_bytes(x) for x in want], tol or tolerance(want), made))
+
+    def run(self, build, values, outputs, const, types):
         fixed = set(const)
         for n, x in values.items():
             if not isinstance(x, (list, dict)) and elem(x) in EXOTIC:
                 fixed.add(n)
-        infos = [onnx.ValueInfoProto(name=n) for n in outputs]
+        infos = [helper.make_tensor_value_info(n, types[n], None) if n in types else onnx.ValueInfoProto(name=n) for n in outputs]
         session = start(build(fixed, infos))
         # Widen the outputs that Python could not receive.
         extra, back, names = [], {}, []

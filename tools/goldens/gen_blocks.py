@@ -70,3 +70,17 @@ def make_moe(g):
         if act == "swiglu":
             attrs.update(swiglu_fusion=1, activation_alpha=g.pick(None, 1.702), activation_beta=g.pick(None, 1.0))
         g.case("QMoE", args, attrs, domain=MS, tol=(1e-2, 1e-2))
+
+
+def make_fpq4(g):
+    """Blobs of blocks of 32 values: a scale, a zero point where kind is 1, 16 bytes."""
+    for kind in (0, 1):
+        for rows, k, n in ((1, 32, 3), (3, 64, 5), (2, 48, 4)):
+            blocks = -(-k // 32)
+            size = 21 if kind else 20
+            blob = g.i(0, 256, n, blocks, size).astype(U8)
+            scale = np.ascontiguousarray(g.f(n, blocks, lo=0.1))
+            blob[..., :4] = scale.view(U8).reshape(n, blocks, 4)
+            if kind:
+                blob[..., 4] %= 16
+            g.case("MatMulFpQ4", [g.f(rows, k), blob.reshape(-1), np.array([k, n], I64)], {"blk_quant_type": kind}, domain=MS, const=(1, 2), tol=(1e-3, 1e-3))

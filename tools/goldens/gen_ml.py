@@ -120,12 +120,14 @@ def make_trees(g):
                 for strings in (0, 1):
                     for single in (None,) if n > 2 else (None, 0, 1):
                         positive = g.pick(True, False)
+                        # Two classes with other integers than 0 and 1: ONNX Runtime returns 0 or 1.
+                        names = labels(n, strings, "classlabels_int64s") if single is not None or n > 2 or strings else {"classlabels_int64s": [0, 1]}
                         if post == "PROBIT" and n == 2:
                             continue  # with two classes ONNX Runtime leaves a score unset
                         positive = positive or post == "PROBIT"
                         t = Forest(g, 3, 3, 3, MODES[:1], n, False, positive, single)
                         base = g.pick(None, floats(g, n)) if post != "PROBIT" else None
-                        case(g, "TreeEnsembleClassifier", [rows(g, False, 3)], {"post_transform": post, "base_values": base, **labels(n, strings, "classlabels_int64s"), **t.attrs("class")}, opset=opset, nout=2)
+                        case(g, "TreeEnsembleClassifier", [rows(g, False, 3)], {"post_transform": post, "base_values": base, **names, **t.attrs("class")}, opset=opset, nout=2)
     for dt in (I32, I64, F64):
         x = g.i(-2, 3, 5, 3).astype(dt)
         case(g, "TreeEnsembleRegressor", [x], {"n_targets": 2, **Forest(g, 2, 3, 3, MODES, 2, True).attrs("target")})

@@ -18,7 +18,7 @@ def make_normalizer(g):
         for sensitive in (0, 1):
             for stop in (None, ["the"], ["The", "tuesday"], ["monday"]):
                 for x in (words, words.reshape(1, 8), strs("the")):
-                    g.case("StringNormalizer", [x], {"case_change_action": case, "is_case_sensitive": sensitive, "stopwords": stop}, opset=10)
+                    g.case("StringNormalizer", [x], {"case_change_action": case, "is_case_sensitive": sensitive, "stopwords": stop, "locale": "C.UTF-8"}, opset=10)
 
 
 def make_tfidf(g):
@@ -35,7 +35,9 @@ def make_tfidf(g):
 
 
 def make_split(g):
-    x = strs("a,b c", "", "one", ",x,,y", "  lead and  tail ")
+    x = strs("a,b c", "one", ",x,,y", "  lead and  tail ")
+    g.case("StringSplit", [strs("a b", "", " ")], nout=2, opset=20)
+    g.case("StringSplit", [strs("a,b", "", ",")], {"delimiter": ","}, nout=2, opset=20)
     for delim in (None, ",", " ", "an"):
         for limit in (None, 0, 1, 2):
             g.case("StringSplit", [x], {"delimiter": delim, "maxsplit": limit}, nout=2, opset=20)
@@ -70,8 +72,8 @@ def make_ngram(g):
         for b, s in ((1, 6), (3, 4), (2, 2)):
             g.case("NGramRepeatBlock", [g.i(0, 4, b, s), g.f(b, 4)], {"ngram_size": n}, domain=MS)
     for word, width, filters, window in ((6, 3, 4, 2), (8, 2, 3, 3), (5, 4, 2, 1)):
-        seq = g.i(0, 7, 2, 3, word, dtype=I32)
+        seq = g.i(0, 7, 6, word, dtype=I32)
         seq[..., 0] = 1 + seq[..., 0] % 6
-        seq[0, 0, 3:] = 0
+        seq[0, 3:] = 0
         g.case("WordConvEmbedding", [seq, g.f(filters, 1, window, width), g.f(filters), g.f(7, width)],
                {"conv_window_size": window, "embedding_size": filters, "char_embedding_size": width}, domain=MS)

@@ -12,6 +12,8 @@ import collections
 import pathlib
 import sys
 
+import onnxruntime
+
 import common
 import gen_attn
 import gen_blocks
@@ -22,13 +24,15 @@ import gen_nn
 import gen_numpy
 import gen_quant
 import gen_seq
+import gen_sparse
 import gen_text
 
-MODULES = [gen_math, gen_move, gen_nn, gen_seq, gen_quant, gen_blocks, gen_attn, gen_ml, gen_text, gen_numpy]
+MODULES = [gen_math, gen_move, gen_nn, gen_seq, gen_quant, gen_blocks, gen_attn, gen_sparse, gen_ml, gen_text, gen_numpy]
 
 
 def main():
     prefix = sys.argv[1] if len(sys.argv) > 1 else ""
+    onnxruntime.set_default_logger_severity(4)
     g = common.Goldens()
     for module in MODULES:
         for name, f in vars(module).items():

@@ -164,6 +164,9 @@ func quantPackage() (asm, decl string) {
 	quantWiden(o, d, false)
 	quantWiden(o, d, true)
 	quantProducts(o, d)
+	quantDepthwise(o, d)
+	quantLines(o, d, false)
+	quantLines(o, d, true)
 	o.p("")
 	for i, v := range []int{0, 4, 1, 5, 2, 6, 3, 7} {
 		o.p("DATA quantOrder<>+%d(SB)/4, $%d", 4*i, v)

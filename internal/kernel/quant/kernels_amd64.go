@@ -404,3 +404,12 @@ func pack2AVX512(p *packArgs)
 
 //go:noescape
 func pack2AVX2(p *packArgs)
+
+//go:noescape
+func depthwiseVNNI(p *depthwiseArgs)
+
+//go:noescape
+func copyLinesAVX512(p *linesArgs)
+
+//go:noescape
+func splitLinesAVX512(p *linesArgs)

@@ -19,3 +19,7 @@ func product(int, *productArgs) { panic("quant: no assembly") }
 func finishTile(*productArgs) bool { return false }
 
 func packFast(*packArgs, int) bool { return false }
+
+func depthwiseFast(*depthwiseArgs) { panic("quant: no assembly") }
+
+func linesFast(*linesArgs, bool) bool { return false }

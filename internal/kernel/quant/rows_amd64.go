@@ -118,3 +118,19 @@ func packFast(p *packArgs, rows int) bool {
 	}
 	return true
 }
+
+// depthwiseFast is for plans of a level that has VNNI.
+func depthwiseFast(p *depthwiseArgs) { depthwiseVNNI(p) }
+
+// linesFast copies lines, or splits them, if there is assembly for it.
+func linesFast(p *linesArgs, split bool) bool {
+	if !isa.Best().Includes(isa.AVX512) {
+		return false
+	}
+	if split {
+		splitLinesAVX512(p)
+	} else {
+		copyLinesAVX512(p)
+	}
+	return true
+}

@@ -148,14 +148,12 @@ func (m *msBase) run(e *op.Eval, c call) error {
 	return a.run(e)
 }
 
-// finite replaces -Inf by the lowest finite number of dt before f sees a row, as
-// these operators mask without infinities.
+// finite replaces -Inf by the lowest finite number before f sees a row, as these
+// operators mask without infinities. ONNX Runtime's CPU kernel does so in float32:
+// as float16 that number is -Inf again.
 func finite(f func(stage, b, h, i int, row []float64), dt tensor.DType) func(stage, b, h, i int, row []float64) {
 	low := -math.MaxFloat32
-	switch dt {
-	case tensor.Float16:
-		low = -65504
-	case tensor.BFloat16:
+	if dt == tensor.BFloat16 {
 		low = -3.3895313892515355e38
 	}
 	var buf []float64

@@ -29,13 +29,8 @@ var reluDef = unaryDef("Relu", unary{
 	u: func(x uint64) uint64 { return x }})
 
 var (
-	softplusDef = floatDef("Softplus", softplus)
-	softsignDef = floatDef("Softsign", func(x float64) float64 {
-		if math.IsInf(x, 0) {
-			return math.Copysign(1, x)
-		}
-		return x / (1 + math.Abs(x))
-	})
+	softplusDef  = floatDef("Softplus", softplus)
+	softsignDef  = floatDef("Softsign", func(x float64) float64 { return x / (1 + math.Abs(x)) }) // NaN for infinities
 	mishDef      = floatDef("Mish", func(x float64) float64 { return x * math.Tanh(softplus(x)) })
 	hardSwishDef = floatDef("HardSwish", func(x float64) float64 { return x * clamp(x/6+0.5, 0, 1) })
 )

@@ -32,10 +32,15 @@ func loop32(f func(float64) float64) floatKernel {
 	}
 }
 
+// hardSwish32 is x*max(0, min(1, x/6 + 0.5)), a piece at a time.
 func hardSwish32(dst, a []float32) {
-	dst = dst[:len(a)]
-	for i, x := range a {
-		dst[i] = x * max(0, min(1, x/6+0.5))
+	var gate [512]float32
+	for i := 0; i < len(a); i += len(gate) {
+		x := a[i:min(i+len(gate), len(a))]
+		g := gate[:len(x)]
+		vec.ScaleAdd(g, x, 1./6, 0.5)
+		vec.Clip(g, g, 0, 1)
+		vec.Mul(dst[i:i+len(x)], x, g)
 	}
 }
 

@@ -13,14 +13,22 @@ import (
 type conv struct {
 	window
 	group int
-	nhwc  bool // X, Z and Y are [N,in...,C]; W is not
+	nhwc  bool // X, Z and Y are [N,in...,C]
+	wLast bool // W is [M,k...,C/group], not [M,C/group,k...]
 	act   *activation
 }
 
 var (
-	convDef          = &op.Def{Name: "Conv", New: newConv}
-	fusedConvDef     = &op.Def{Domain: msDomain, Name: "FusedConv", New: newConv}
-	nhwcConvDef      = &op.Def{Domain: msDomain, Name: "NhwcConv", New: newNhwcConv}
+	convDef      = &op.Def{Name: "Conv", New: newConv}
+	fusedConvDef = &op.Def{Domain: msDomain, Name: "FusedConv", New: newConv}
+	nhwcConvDef  = &op.Def{Domain: msDomain, Name: "NhwcConv", New: func(a *op.Args) (op.Op, error) {
+		o, err := newNhwcConv(a)
+		if err == nil {
+			// ONNX Runtime's kernel and the converter that writes such nodes, unlike its documentation.
+			o.(*conv).wLast = true
+		}
+		return o, err
+	}}
 	nhwcFusedConvDef = &op.Def{Domain: msDomain, Name: "NhwcFusedConv", New: newNhwcConv}
 )
 
@@ -97,6 +105,9 @@ func (o *conv) shape(c *op.Infer) (graph.Shape, graph.Dim, error) {
 		}
 	}
 	if w != nil {
+		if o.wLast {
+			w = first(w)
+		}
 		if err := o.agree(x, w); err != nil {
 			return nil, m, err
 		}
@@ -143,7 +154,11 @@ func (o *conv) Eval(e *op.Eval) error {
 	if o.nhwc {
 		xv, xs = toFirst(xv, xs)
 	}
-	j, err := o.job(xs, w.Shape())
+	ws, wv := w.Shape(), e.Floats(1)
+	if o.wLast && len(ws) == len(xs) {
+		wv, ws = toFirst(wv, ws)
+	}
+	j, err := o.job(xs, ws)
 	if err != nil {
 		return err
 	}
@@ -154,7 +169,7 @@ func (o *conv) Eval(e *op.Eval) error {
 	if _, ok := tensor.NumElements(dims); !ok {
 		return fmt.Errorf("output shape %v is out of range", dims)
 	}
-	j.x, j.w = xv, e.Floats(1)
+	j.x, j.w = xv, wv
 	ys := dims
 	if o.nhwc {
 		ys = last(dims)

@@ -33,9 +33,14 @@ func (a *activation) kernel() floatKernel {
 			vec.Clip(dst, dst, 0, 1)
 		}
 	case "hardswish":
-		return func(dst, x []float32) {
-			for i, v := range x[:len(dst)] {
-				dst[i] = v * max(0, min(1, v*al+be))
+		return func(dst, x []float32) { // a piece at a time
+			var gate [512]float32
+			for i := 0; i < len(dst); i += len(gate) {
+				v := x[i:min(i+len(gate), len(dst))]
+				g := gate[:len(v)]
+				vec.ScaleAdd(g, v, al, be)
+				vec.Clip(g, g, 0, 1)
+				vec.Mul(dst[i:i+len(v)], v, g)
 			}
 		}
 	}

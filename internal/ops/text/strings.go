@@ -95,7 +95,7 @@ func (o *stringSplit) split(s string) []string {
 		return strings.SplitN(s, o.sep, o.max+1)
 	}
 	var out []string
-	s = strings.TrimLeftFunc(s, isSpace)
+	s = strings.TrimFunc(s, isSpace)
 	for s != "" {
 		if o.max >= 0 && len(out) == o.max {
 			return append(out, s)
