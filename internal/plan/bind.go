@@ -231,7 +231,7 @@ func (k *binder) fold(n *graph.Node) bool {
 		}
 	}
 	rt := interp.NewRuntime(context.Background())
-	rt.Bytes = 1 << 20
+	rt.Bytes, rt.Iterations = 1<<20, 1<<20
 	out, err := op.EvalNode(n, rt, nil, in)
 	if err != nil {
 		return false

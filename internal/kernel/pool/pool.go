@@ -30,8 +30,11 @@ type axis struct {
 	lo, hi []int
 }
 
+// maxOut bounds the outputs along an axis, of which a plan keeps tables.
+const maxOut = 1 << 20
+
 // NewPlan prepares a pooling over one to three axes; false if a window has no
-// tap inside the input. counts gives, for averages, the number that each output
+// tap inside the input, or an axis is too long. counts gives, for averages, the number that each output
 // of an axis is divided by; nil counts the taps inside the input.
 func NewPlan(axes []Axis, max bool, counts [][]int) (*Plan, bool) {
 	p := &Plan{max: max, in: 1, out: 1}
@@ -41,17 +44,20 @@ func NewPlan(axes []Axis, max bool, counts [][]int) (*Plan, bool) {
 		if k >= 0 {
 			a = axes[k]
 		}
+		if a.Out > maxOut {
+			return nil, false
+		}
 		x := axis{Axis: a}
 		for o := range a.Out {
 			at := o*a.Stride - a.Pad
-			lo, hi := 0, a.Kernel
-			for lo < hi && at+lo*a.Dilation < 0 {
-				lo++
+			lo, hi := 0, 0
+			if at < 0 {
+				lo = (-at + a.Dilation - 1) / a.Dilation
 			}
-			for hi > lo && at+(hi-1)*a.Dilation >= a.In {
-				hi--
+			if at < a.In {
+				hi = min(a.Kernel, (a.In-1-at)/a.Dilation+1)
 			}
-			if lo == hi {
+			if lo >= hi {
 				return nil, false
 			}
 			x.lo, x.hi = append(x.lo, lo), append(x.hi, hi)
@@ -74,7 +80,7 @@ func NewPlan(axes []Axis, max bool, counts [][]int) (*Plan, bool) {
 // Run pools planes of src into dst.
 func (p *Plan) Run(team *parallel.Team, dst, src []float32, planes int) {
 	j := jobs.Get().(*job)
-	*j = job{p, dst, src}
+	*j = job{p, team, dst, src}
 	team.Run(planes, j)
 	*j = job{}
 	jobs.Put(j)
@@ -84,6 +90,7 @@ var jobs = sync.Pool{New: func() any { return new(job) }}
 
 type job struct {
 	p        *Plan
+	team     *parallel.Team
 	dst, src []float32
 }
 
@@ -96,9 +103,9 @@ func (j *job) Do(_, i int) {
 		for oy := range y.Out {
 			row := dst[(oz*y.Out+oy)*x.Out:][:x.Out]
 			first := true
-			for kz := z.lo[oz]; kz < z.hi[oz]; kz++ {
+			for kz := z.lo[oz]; kz < z.hi[oz] && !j.team.Stopped(); kz++ {
 				iz := oz*z.Stride - z.Pad + kz*z.Dilation
-				for ky := y.lo[oy]; ky < y.hi[oy]; ky++ {
+				for ky := y.lo[oy]; ky < y.hi[oy] && !j.team.Stopped(); ky++ {
 					iy := oy*y.Stride - y.Pad + ky*y.Dilation
 					line := src[(iz*y.In+iy)*x.In:][:x.In]
 					if p.max {

@@ -100,6 +100,9 @@ func (o *reshape) shape(in graph.Shape, arg []graph.Dim, has bool, fresh func() 
 		}
 		return nil, nil
 	}
+	if len(arg) > maxRank {
+		return nil, fmt.Errorf("new shape has %d dimensions, at most %d are allowed", len(arg), maxRank)
+	}
 	out := make(graph.Shape, len(arg))
 	rest, zero := -1, false
 	var others []graph.Dim

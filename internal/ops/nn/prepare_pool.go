@@ -34,6 +34,9 @@ func (o *pool) Prepare(b op.Bind) (op.Step, error) {
 	var axes []kpool.Axis
 	var counts [][]int
 	for _, s := range spans {
+		if s.out > 1<<20 {
+			return nil, nil
+		}
 		axes = append(axes, kpool.Axis{In: s.in, Out: s.out, Kernel: s.kernel, Stride: s.stride, Dilation: s.dilation, Pad: s.begin})
 		var n []int
 		for i := range s.out { // as listTaps counts cells

@@ -245,11 +245,11 @@ var regexFullMatchDef = &op.Def{Name: "RegexFullMatch", New: func(a *op.Args) (o
 		return nil, fmt.Errorf("attribute \"pattern\" is required")
 	}
 	p := a.String("pattern", "")
-	if _, err := regexp.Compile(p); err != nil { // alone first: ")(" must not pass for being wrapped
+	if _, err := compile(p); err != nil { // alone first: ")(" must not pass for being wrapped
 		return nil, err
 	}
 	re, err := regexp.Compile(`\A(?:` + p + `)\z`)
-	return &regexFullMatch{re}, err
+	return &regexFullMatch{re}, err // the program is bounded: it is p's and a few instructions
 }}
 
 func (o *regexFullMatch) Infer(c *op.Infer) error {

@@ -5,6 +5,9 @@ package text
 
 import (
 	"fmt"
+	"regexp"
+	"regexp/syntax"
+	"unsafe"
 
 	"github.com/walnut-ai/walnut/internal/op"
 	"github.com/walnut-ai/walnut/tensor"
@@ -27,7 +30,50 @@ func reserve(e *op.Eval, n int) error {
 	if n < 0 {
 		return fmt.Errorf("%w: more text than an int counts", op.ErrBudget)
 	}
-	_, err := e.Temp(tensor.Uint8, n)
+	return e.Charge(n, 1)
+}
+
+// Bounds of regular expressions: what they compile to takes a multiple of their
+// text, repeats up to a thousand times.
+const (
+	maxPattern = 16 << 10
+	maxProgram = 1 << 17 // instructions
+)
+
+// compile compiles a regular expression of a model.
+func compile(p string) (*regexp.Regexp, error) {
+	if len(p) > maxPattern {
+		return nil, fmt.Errorf("regular expression of %d bytes, at most %d are allowed", len(p), maxPattern)
+	}
+	r, err := syntax.Parse(p, syntax.Perl)
+	if err != nil {
+		return nil, err
+	}
+	if prog, err := syntax.Compile(r.Simplify()); err != nil || len(prog.Inst) > maxProgram {
+		return nil, fmt.Errorf("regular expression %.60q is too large once its repeats are written out", p)
+	}
+	return regexp.Compile(p)
+}
+
+// eachMatch calls f for every match of re in s that is not empty; it polls for
+// cancellation, since each may look at all of s.
+func eachMatch(e *op.Eval, re *regexp.Regexp, s string, f func(lo, hi int)) (err error) {
+	type stop struct{}
+	defer func() {
+		if r := recover(); r != nil && r != (stop{}) {
+			panic(r)
+		}
+	}()
+	re.ReplaceAllStringFunc(s, func(m string) string {
+		if err = e.Tick(1); err != nil {
+			panic(stop{})
+		}
+		if m != "" {
+			lo := int(uintptr(unsafe.Pointer(unsafe.StringData(m))) - uintptr(unsafe.Pointer(unsafe.StringData(s))))
+			f(lo, lo+len(m))
+		}
+		return ""
+	})
 	return err
 }
 

@@ -45,7 +45,7 @@ var tokenizerDef = &op.Def{Domain: "com.microsoft", Name: "Tokenizer", New: func
 		return o, nil
 	}
 	for _, s := range seps {
-		re, err := regexp.Compile(s)
+		re, err := compile(s)
 		if err != nil {
 			return nil, fmt.Errorf("separator: %w", err)
 		}
@@ -53,7 +53,7 @@ var tokenizerDef = &op.Def{Domain: "com.microsoft", Name: "Tokenizer", New: func
 		o.seps = append(o.seps, re)
 	}
 	if len(seps) == 0 {
-		re, err := regexp.Compile(exp)
+		re, err := compile(exp)
 		if err != nil {
 			return nil, fmt.Errorf("tokenexp: %w", err)
 		}
@@ -90,7 +90,13 @@ func (o *tokenizer) Eval(e *op.Eval) error {
 		if err := e.Tick(1 + len(s)); err != nil {
 			return err
 		}
-		rows[i] = o.tokens(s)
+		if err := e.Charge(len(s), 16); err != nil {
+			return err
+		}
+		var err error
+		if rows[i], err = o.tokens(e, s); err != nil {
+			return err
+		}
 		empty = empty && len(rows[i]) == 0
 	}
 	if o.mark && !empty { // without any token there are no marks either
@@ -101,7 +107,7 @@ func (o *tokenizer) Eval(e *op.Eval) error {
 	return setPadded(e, x.Shape(), rows, o.pad)
 }
 
-func (o *tokenizer) tokens(s string) []string {
+func (o *tokenizer) tokens(e *op.Eval, s string) ([]string, error) {
 	if o.chars {
 		var out []string
 		for len(s) > 0 {
@@ -109,31 +115,30 @@ func (o *tokenizer) tokens(s string) []string {
 			out = append(out, s[:n])
 			s = s[n:]
 		}
-		return out
+		return out, nil
 	}
 	if o.token != nil {
 		var out []string
-		for _, m := range o.token.FindAllStringIndex(s, -1) {
-			out = o.keep(out, s[m[0]:m[1]])
-		}
-		return out
+		err := eachMatch(e, o.token, s, func(lo, hi int) { out = o.keep(out, s[lo:hi]) })
+		return out, err
 	}
 	row := []string{s}
 	for _, re := range o.seps {
 		var next []string
 		for _, t := range row {
 			from := 0
-			for _, m := range re.FindAllStringIndex(t, -1) {
-				if m[0] < m[1] { // nothing separates nothing
-					next = o.keep(next, t[from:m[0]])
-					from = m[1]
-				}
+			err := eachMatch(e, re, t, func(lo, hi int) {
+				next = o.keep(next, t[from:lo])
+				from = hi
+			})
+			if err != nil {
+				return nil, err
 			}
 			next = o.keep(next, t[from:])
 		}
 		row = next
 	}
-	return row
+	return row, nil
 }
 
 // keep appends t if it has enough characters.
