@@ -32,7 +32,7 @@ func Run(ctx context.Context, p *plan.Program, in, out []tensor.Value, o Options
 		o.Iterations = op.DefaultIterations
 	}
 	var team *parallel.Team
-	if p.Shared.Threads > 1 {
+	if p.Shared.Threads > 1 || ctx.Done() != nil { // one thread polls too
 		team = parallel.Acquire(p.Shared.Threads)
 		defer team.Release()
 		if ctx.Done() != nil {

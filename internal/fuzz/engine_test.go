@@ -30,7 +30,7 @@ func FuzzEngine(f *testing.F) {
 			f.Add(c.Model, []byte{})
 		}
 	}
-	for _, h := range hostileModels(true) {
+	for _, h := range hostileModels() {
 		if len(h.model) < 10000 {
 			f.Add(h.model, []byte{})
 		}

@@ -319,6 +319,13 @@ func (e *Eval) SetInts(i int, dt tensor.DType, dims []int, v []int64) error {
 
 // SetStrings makes output i of strings.
 func (e *Eval) SetStrings(i int, dims []int, s []string) error {
+	total := 0
+	for _, x := range s {
+		total += len(x)
+	}
+	if err := e.rt.Charge(total); err != nil {
+		return fmt.Errorf("output %d: %w", i, err)
+	}
 	t, err := e.Out(i, tensor.String, dims...)
 	if err != nil {
 		return err

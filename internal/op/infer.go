@@ -31,10 +31,15 @@ type Fact struct {
 // Scope makes fresh symbols and counts work.
 type Scope struct {
 	next int
+	work int // nodes of bodies that have been inferred
 	// Body infers a body graph from facts of its inputs (formal, then
 	// captures) and returns those of its outputs; set by who runs inference.
 	Body func(b *graph.Body, in []Fact) ([]Fact, error)
 }
+
+// maxWork bounds the inference of bodies: a loop infers its body until nothing
+// changes, several times, and each time the loops in it do so too.
+const maxWork = 1 << 18
 
 // Fresh returns a symbol that occurs nowhere else.
 func (s *Scope) Fresh() graph.Dim {
@@ -312,6 +317,9 @@ func (c *Infer) Body(attr string, formal []Fact) ([]Fact, error) {
 			break
 		}
 		k += len(x.Captures)
+	}
+	if c.scope.work += len(b.Graph.Nodes) + 1; c.scope.work > maxWork {
+		return nil, fmt.Errorf("%w: inference of nested bodies takes more than %d steps", ErrBudget, maxWork)
 	}
 	in := append(append([]Fact{}, formal...), c.in[k:k+len(b.Captures)]...)
 	return c.scope.Body(b, in)

@@ -12,7 +12,7 @@ import (
 // weights and bias. A shift does not commute with padding by zeros: of a padded
 // convolution only the scale is folded, x*s + t becomes (x + t/s) before weights times s.
 func (r *rewrite) ahead(n *graph.Node) {
-	if !is(n, "Conv") || !r.isFloat(n.Outputs[0]) || !r.lone(input(n, 1)) {
+	if !is(n, "Conv") || !r.isFloat(n.Outputs[0]) {
 		return
 	}
 	w := constant(n.Inputs[1])
@@ -84,10 +84,13 @@ func isPadded(n *graph.Node) bool {
 
 // foldAhead replaces n and the nodes old before it.
 func (r *rewrite) foldAhead(n *graph.Node, w *tensor.Tensor, groups int, factor, shift []float64, old []*graph.Node, padded bool) {
+	if factor != nil && !r.lone(n.Inputs[1]) || !r.afford(w.Len()+w.Shape()[0]) {
+		return
+	}
 	d := w.Shape()
 	m, cg := d[0], d[1]
 	taps := w.Len() / (m * cg)
-	from, to := tensor.Of[float32](w), make([]float32, w.Len())
+	from, to := tensor.Of[float32](w.Aligned()), make([]float32, w.Len())
 	more := make([]float64, m)
 	for k, x := range from {
 		out := k / (cg * taps)

@@ -31,7 +31,7 @@ func residual(c *Context, g *graph.Graph) (int, error) {
 }
 
 // activation puts the function behind a convolution into a FusedConv, and Relu
-// behind a Gemm into a FusedGemm.
+// behind a product with a bias into that.
 func activation(c *Context, g *graph.Graph) (int, error) {
 	return rewriteGraph(c, g, (*rewrite).activation)
 }
@@ -48,16 +48,18 @@ func (r *rewrite) activation(n *graph.Node) {
 	if attrs == nil {
 		return
 	}
-	name := ""
+	domain, name := msDomain, ""
 	switch {
 	case is(p, "Conv") || p.Domain == msDomain && p.Op == "FusedConv":
 		name = "FusedConv"
 	case is(p, "Gemm") && p.Opset >= 7 && n.Op == "Relu":
 		name = "FusedGemm"
+	case p.Domain == ownDomain && p.Op == "FusedMatMul" && n.Op == "Relu":
+		domain, name = ownDomain, p.Op
 	default:
 		return
 	}
-	f := node(msDomain, name, 1, joinPath(p, n), p.Inputs, n.Outputs[0], with(p, nil, attrs...)...)
+	f := node(domain, name, 1, joinPath(p, n), p.Inputs, n.Outputs[0], with(p, nil, attrs...)...)
 	r.swap(n, []*graph.Node{f}, p, n)
 }
 
@@ -179,7 +181,7 @@ func (r *rewrite) padOf(p *graph.Node) (around []int, value float64, ok bool) {
 			if t == nil || t.Len() != 1 || t.DType() != tensor.Float32 {
 				return nil, 0, false
 			}
-			value = t.FloatAt(0)
+			value = t.Aligned().FloatAt(0)
 		}
 	}
 	if v := input(p, 3); v != nil { // pads of some axes

@@ -6,6 +6,7 @@ import (
 	"math"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/walnut-ai/walnut/internal/graph"
 	"github.com/walnut-ai/walnut/internal/op/interp"
@@ -261,6 +262,8 @@ func TestConvolutionPasses(t *testing.T) {
 			"Conv(x,w,b); BatchNormalization(c,s,t,mean,var)", nil},
 		{"scale and shift", image, nil, kernel, "", []line{{"c", "Conv", "x w", nil}, {"d", "Mul", "two c", nil}, {"e", "Add", "d col", nil}, {"y", "Relu", "e", nil}},
 			"com.microsoft.FusedConv(x,w+scaled,w+scaled+bias)Relu", nil},
+		{"a shift of shared weights", image, nil, kernel, "y z", []line{{"c", "Conv", "x w b", nil}, {"y", "Add", "c col", nil}, {"d", "Conv", "x w", attrs(pads1)}, {"z", "Mul", "d two", nil}},
+			"Conv(x,w,w+bias); Conv(x,w); Mul(d,two)", nil},
 		{"a constant along another axis", image, nil, kernel, "", []line{{"c", "Conv", "x w", attrs(pads1)}, {"y", "Mul", "c row", nil}},
 			"Conv(x,w); Mul(c,row)", nil},
 		{"scale and shift before a padded convolution", image, nil, kernel, "", []line{{"c", "Conv", "x w", nil}, {"r", "Relu", "c", nil}, {"d", "Mul", "r two", nil}, {"e", "Add", "d col", nil}, {"y", "Conv", "e w2 b", attrs(pads1)}},
@@ -293,6 +296,7 @@ func TestProductPasses(t *testing.T) {
 	runLowering(t, []lowering{
 		{"bias of a matrix", known(3, 4), nil, c, "", []line{{"m", "MatMul", "x w", nil}, {"y", "Add", "b m", nil}}, "Gemm(x,w,b)", nil},
 		{"bias of a batch", shape("n k", 4), nil, c, "", []line{{"m", "MatMul", "x w", nil}, {"y", "Add", "m b", nil}}, "walnut.FusedMatMul(x,w,b)", nil},
+		{"relu of a batch", shape("n k", 4), nil, c, "", []line{{"m", "MatMul", "x w", nil}, {"a", "Add", "m b", nil}, {"y", "Relu", "a", nil}}, "walnut.FusedMatMul(x,w,b)Relu", nil},
 		{"bias that is no vector", known(3, 4), nil, c, "", []line{{"m", "MatMul", "x w", nil}, {"y", "Add", "m full", nil}}, "MatMul(x,w); Add(m,full)", nil},
 		{"scale and bias", known(2, 3, 4), nil, c, "", []line{{"m", "MatMul", "x w", nil}, {"n", "Mul", "m s", nil}, {"y", "Add", "n b", nil}}, "walnut.FusedMatMul(x,w+scaled,b)", nil},
 		{"gemm", known(3, 4), nil, c, "", []line{{"m", "Gemm", "x g b", attrs(integer("transB", 1), float("beta", 0.5), float("alpha", 2))}, {"n", "Mul", "m s", nil}, {"o", "Sub", "half n", nil}, {"y", "Relu", "o", nil}},
@@ -348,4 +352,39 @@ func TestMovementPasses(t *testing.T) {
 		{"backwards", x, nil, c, "", []line{{"a", "Slice", "x back all s0 back", nil}, {"y", "Neg", "a", nil}}, "Slice(x,back,all,s0,back); Neg(a)", nil},
 		{"an output needs a value", x, nil, c, "", []line{{"y", "Cast", "x", attrs(integer("to", 1))}}, "Cast(x)", nil},
 	})
+}
+
+// TestLongChains checks that what a pass makes of a chain does not grow with its
+// square: neither time, nor names, nor copies of weights.
+func TestLongChains(t *testing.T) {
+	c := map[string]*tensor.Tensor{"w": noise(1, 64, 64, 3, 3), "two": num(1.0001)}
+	chain := func(first line, op, second string, l ...graph.Attr) []line {
+		lines := []line{first}
+		for i := range 3000 {
+			lines = append(lines, line{fmt.Sprint("c", i+1), op, fmt.Sprint("c", i, " ", second), l})
+		}
+		return append(lines, line{"y", "Neg", "c3000", nil})
+	}
+	for _, lines := range [][]line{
+		chain(line{"c0", "Conv", "x w", nil}, "Mul", "two"),
+		chain(line{"c0", "Neg", "x", nil}, "Transpose", "", ints("perm", 1, 2, 3, 0)),
+		chain(line{"c0", "Abs", "x", nil}, "Cast", "", integer("to", 1)),
+	} {
+		m := lower(t, known(2, 64, 3, 3), nil, c, "y", lines)
+		start := time.Now()
+		if err := optimize.Run(&optimize.Context{Ctx: context.Background(), Catalog: ops.Catalog()}, m.Graph); err != nil {
+			t.Fatal(err)
+		}
+		if d := time.Since(start); d > 5*time.Second {
+			t.Errorf("%s: %v", lines[1].op, d)
+		}
+		if n := len(m.Graph.Nodes); lines[1].op != "Mul" && n > 3 {
+			t.Errorf("%s: %d nodes are left", lines[1].op, n)
+		}
+		for _, n := range m.Graph.Nodes {
+			if len(n.Path) > 600 {
+				t.Errorf("path of %d bytes", len(n.Path))
+			}
+		}
+	}
 }

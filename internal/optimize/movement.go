@@ -142,11 +142,11 @@ func (r *rewrite) transposed(n *graph.Node) {
 		if ascending(both) && r.pass(n, q.Inputs[0]) {
 			return
 		}
-		old := []*graph.Node{n}
+		old, path := []*graph.Node{n}, n.Path
 		if r.sole(n.Inputs[0]) {
-			old = append(old, q)
+			old, path = append(old, q), joinPath(q, n)
 		}
-		f := node("", "Transpose", n.Opset, joinPath(q, n), []*graph.Value{q.Inputs[0]}, n.Outputs[0], intsAttr("perm", both...))
+		f := node("", "Transpose", n.Opset, path, []*graph.Value{q.Inputs[0]}, n.Outputs[0], intsAttr("perm", both...))
 		r.swap(n, []*graph.Node{f}, old...)
 		return
 	}
@@ -189,10 +189,10 @@ func (r *rewrite) viewed(n *graph.Node) {
 	if to == nil || slices.Contains(to, 0) {
 		return
 	}
-	old := []*graph.Node{n}
+	old, path := []*graph.Node{n}, n.Path
 	if r.sole(n.Inputs[0]) {
-		old = append(old, v)
+		old, path = append(old, v), joinPath(v, n)
 	}
-	f := node("", "Reshape", n.Opset, joinPath(v, n), []*graph.Value{v.Inputs[0], n.Inputs[1]}, n.Outputs[0], n.Attrs.List()...)
+	f := node("", "Reshape", n.Opset, path, []*graph.Value{v.Inputs[0], n.Inputs[1]}, n.Outputs[0], n.Attrs.List()...)
 	r.swap(n, []*graph.Node{f}, old...)
 }

@@ -131,7 +131,7 @@ func anyNumber(v *graph.Value) (float64, bool) {
 	if t == nil || t.Len() != 1 || t.DType() == tensor.String {
 		return 0, false
 	}
-	return t.FloatAt(0), true
+	return t.Aligned().FloatAt(0), true
 }
 
 // meanAxes returns the axes of a mean over all axes from one on, which stay as
@@ -199,7 +199,7 @@ func (r *rewrite) layerNorm(n *graph.Node, d *graph.Value, s *spread) bool {
 			return false
 		}
 		count, ok := tensor.NumElements(k)
-		if !ok || count > 1<<16 {
+		if !ok || count > 1<<16 || !r.afford(count) {
 			return false
 		}
 		ones := make([]float32, count)

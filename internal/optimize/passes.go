@@ -7,6 +7,7 @@ package optimize
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/walnut-ai/walnut/internal/graph"
 	"github.com/walnut-ai/walnut/internal/op"
@@ -27,7 +28,9 @@ type Context struct {
 	// Count receives the number of changes of each pass.
 	Count map[string]int
 
-	body bool // the graph at hand is a body
+	until time.Time                // when fold ends; zero until it begins
+	body  bool                     // the graph at hand is a body
+	facts map[*graph.Value]op.Fact // of the graph at hand, for lowering passes; nil if it contradicts itself
 }
 
 // Passes is the table of portable passes.
@@ -54,7 +57,8 @@ var Lowering = []Pass{
 
 // Run runs the passes on g until nothing changes or a small number of rounds is
 // reached, then on the bodies in it, which by then know the constants they
-// capture, and once more on g if bodies have let go of captures.
+// capture, and once more on g if bodies have let go of captures; then the
+// lowering passes, each once.
 func Run(c *Context, g *graph.Graph) error {
 	if err := rounds(c, g); err != nil {
 		return err
@@ -76,18 +80,27 @@ func Run(c *Context, g *graph.Graph) error {
 			return err
 		}
 	}
+	changed, err := lower(c, g)
+	if err != nil || changed == 0 {
+		return err
+	}
+	return rounds(c, g)
+}
+
+// lower runs the lowering passes. They keep the values that they have facts of,
+// so that inferring once is enough.
+func lower(c *Context, g *graph.Graph) (int, error) {
+	in := *c
+	in.facts, _ = infer(g, !c.body) // whoever runs the graph reports the error
 	changed := 0
 	for _, p := range Lowering {
-		k, err := runPass(c, g, p)
+		k, err := runPass(&in, g, p)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		changed += k
 	}
-	if changed > 0 {
-		return rounds(c, g)
-	}
-	return nil
+	return changed, nil
 }
 
 func rounds(c *Context, g *graph.Graph) error {

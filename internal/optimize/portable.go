@@ -1,10 +1,12 @@
 package optimize
 
 import (
+	"context"
 	"encoding/binary"
 	"fmt"
 	"hash/fnv"
 	"slices"
+	"time"
 
 	"github.com/walnut-ai/walnut/internal/graph"
 	"github.com/walnut-ai/walnut/internal/op"
@@ -16,12 +18,24 @@ import (
 // inputs: a large ConstantOfShape or Expand is cheaper to compute than to keep.
 const maxFoldBytes = 64 << 10
 
+// foldTime and foldPace bound the time of all folding of a model: products and
+// convolutions of large constants are left to the run, which has a deadline.
+const (
+	foldTime = time.Second
+	foldPace = 100 * time.Nanosecond // for each byte of a constant
+)
+
 // fold evaluates nodes whose inputs are all constants.
 func fold(c *Context, g *graph.Graph) (int, error) {
+	if c.until.IsZero() {
+		c.until = time.Now().Add(foldTime + foldPace*time.Duration(constantBytes(g)))
+	}
+	ctx, cancel := context.WithDeadline(c.Ctx, c.until)
+	defer cancel()
 	count := 0
 	keep := g.Nodes[:0:0]
 	for _, n := range g.Nodes {
-		out := foldNode(c, n)
+		out := foldNode(ctx, n)
 		if out == nil {
 			keep = append(keep, n)
 			continue
@@ -41,10 +55,25 @@ func fold(c *Context, g *graph.Graph) (int, error) {
 	return count, nil
 }
 
+// constantBytes returns the size of the constants that nodes of g and of its bodies read.
+func constantBytes(g *graph.Graph) int {
+	seen := map[*tensor.Tensor]bool{}
+	n := 0
+	graph.Walk(g, func(x *graph.Node) {
+		x.Uses(func(v *graph.Value) {
+			if t := v.Tensor(); t != nil && !seen[t] {
+				seen[t] = true
+				n += len(t.Bytes())
+			}
+		})
+	})
+	return n
+}
+
 // foldNode returns the outputs of a node of constants; nil if it can't be
 // folded. An error is left to the run: the node may never be reached.
-func foldNode(c *Context, n *graph.Node) []tensor.Value {
-	if op.Of(n).Def.Random || len(n.Bodies) > 0 {
+func foldNode(ctx context.Context, n *graph.Node) []tensor.Value {
+	if ctx.Err() != nil || op.Of(n).Def.Random || len(n.Bodies) > 0 {
 		return nil
 	}
 	in := make([]tensor.Value, len(n.Inputs))
@@ -57,10 +86,12 @@ func foldNode(c *Context, n *graph.Node) []tensor.Value {
 		if t == nil || v.Default {
 			return nil
 		}
-		size += len(t.Bytes())
+		if !slices.Contains(n.Inputs[:i], v) {
+			size += len(t.Bytes())
+		}
 		in[i] = t.Aligned()
 	}
-	rt := interp.NewRuntime(c.Ctx)
+	rt := interp.NewRuntime(ctx)
 	rt.Bytes = int64(size) + maxFoldBytes
 	rt.Iterations = 1 << 20
 	out, err := op.EvalNode(n, rt, nil, in)

@@ -40,6 +40,9 @@ func (r *rewrite) bias(n *graph.Node) {
 			continue
 		}
 		if t := constant(b); t.Rank() != 1 || t.Len() != l.channels {
+			if !r.afford(l.channels) {
+				return
+			}
 			x := make([]float32, l.channels)
 			for k := range x {
 				x[k] = float32(pick(f, k, 0))

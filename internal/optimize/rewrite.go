@@ -2,8 +2,6 @@ package optimize
 
 import (
 	"fmt"
-	"math"
-	"strings"
 
 	"github.com/walnut-ai/walnut/internal/graph"
 	"github.com/walnut-ai/walnut/internal/op"
@@ -23,7 +21,8 @@ type rewrite struct {
 	outs  map[*graph.Value]bool
 	place map[*graph.Node][]*graph.Node // what stands where a node stood
 	gone  map[*graph.Node]bool
-	names map[string]bool
+	names map[string]int // names that are taken, and how many follow from one
+	room  int            // floats that new constants may still have; see afford
 	count int
 	err   error
 }
@@ -31,11 +30,10 @@ type rewrite struct {
 // rewriteGraph calls try for every node of g, in order, those that try makes
 // apart. A graph that contradicts itself is left alone: inference reports it.
 func rewriteGraph(c *Context, g *graph.Graph, try func(*rewrite, *graph.Node)) (int, error) {
-	facts, err := infer(g, !c.body)
-	if err != nil {
+	if c.facts == nil {
 		return 0, nil
 	}
-	r := &rewrite{c: c, g: g, facts: facts, maker: map[*graph.Value]*graph.Node{}, uses: map[*graph.Value]int{},
+	r := &rewrite{c: c, g: g, facts: c.facts, room: -1, maker: map[*graph.Value]*graph.Node{}, uses: map[*graph.Value]int{},
 		reads: map[*graph.Value][]*graph.Node{}, outs: outputs(g), place: map[*graph.Node][]*graph.Node{}, gone: map[*graph.Node]bool{}}
 	for _, n := range g.Nodes {
 		r.add(n)
@@ -92,6 +90,21 @@ func (r *rewrite) add(n *graph.Node) {
 	}
 }
 
+// drop takes n out. What nothing reads any more is forgotten: weights are large.
+func (r *rewrite) drop(n *graph.Node) {
+	r.gone[n] = true
+	n.Uses(func(v *graph.Value) {
+		if r.uses[v]--; r.uses[v] <= 0 {
+			delete(r.uses, v)
+			delete(r.reads, v)
+		}
+	})
+	for _, v := range n.Outputs {
+		delete(r.maker, v)
+	}
+	n.Inputs = nil
+}
+
 // swap replaces the nodes old by fresh, which stand where at stood. Fresh
 // nodes are resolved; what only old nodes made must have no other reader.
 func (r *rewrite) swap(at *graph.Node, fresh []*graph.Node, old ...*graph.Node) {
@@ -105,11 +118,7 @@ func (r *rewrite) swap(at *graph.Node, fresh []*graph.Node, old ...*graph.Node) 
 		if r.gone[n] {
 			continue
 		}
-		r.gone[n] = true
-		n.Uses(func(v *graph.Value) { r.uses[v]-- })
-		for _, v := range n.Outputs {
-			delete(r.maker, v)
-		}
+		r.drop(n)
 	}
 	for _, n := range fresh {
 		r.add(n)
@@ -137,11 +146,10 @@ func (r *rewrite) pass(n *graph.Node, v *graph.Value) bool {
 			return false
 		}
 	}
-	r.gone[n] = true
-	n.Uses(func(v *graph.Value) { r.uses[v]-- })
-	delete(r.maker, out)
+	reads := r.reads[out]
+	r.drop(n)
 	m := map[*graph.Value]*graph.Value{out: v}
-	for _, x := range r.reads[out] {
+	for _, x := range reads {
 		if !r.gone[x] {
 			replaceNode(x, m)
 			r.reads[v] = append(r.reads[v], x)
@@ -192,82 +200,6 @@ func (r *rewrite) next(v *graph.Value, ops ...string) *graph.Node {
 // sole reports whether v has exactly one reader and is no output.
 func (r *rewrite) sole(v *graph.Value) bool { return r.uses[v] == 1 && !r.outs[v] }
 
-// is reports whether n is one of these operators of ai.onnx.
-func is(n *graph.Node, ops ...string) bool {
-	if n.Domain != "" {
-		return false
-	}
-	for _, o := range ops {
-		if n.Op == o {
-			return true
-		}
-	}
-	return false
-}
-
-// input returns input i, nil if it is absent.
-func input(n *graph.Node, i int) *graph.Value {
-	if i >= len(n.Inputs) {
-		return nil
-	}
-	return n.Inputs[i]
-}
-
-// single reports whether n makes its first output alone.
-func single(n *graph.Node) bool {
-	for _, v := range n.Outputs[1:] {
-		if v != nil {
-			return false
-		}
-	}
-	return n.Outputs[0] != nil
-}
-
-// constant returns the value of a true constant, aligned; nil otherwise.
-func constant(v *graph.Value) *tensor.Tensor {
-	if v == nil || v.Default {
-		return nil
-	}
-	if t := v.Tensor(); t != nil {
-		return t.Aligned()
-	}
-	return nil
-}
-
-// floats returns the elements of a float32 constant.
-func floats(v *graph.Value) []float32 {
-	t := constant(v)
-	if t == nil || t.DType() != tensor.Float32 {
-		return nil
-	}
-	return tensor.Of[float32](t)
-}
-
-// number returns the value of a constant of one float or double.
-func number(v *graph.Value) (float64, bool) {
-	t := constant(v)
-	if t == nil || t.Len() != 1 || t.DType() != tensor.Float32 && t.DType() != tensor.Float64 {
-		return 0, false
-	}
-	return t.FloatAt(0), true
-}
-
-// integers returns the elements of an integer constant.
-func integers(v *graph.Value) []int {
-	t := constant(v)
-	if t == nil || !t.DType().IsInt() || t.Len() > 64 {
-		return nil
-	}
-	l := make([]int, t.Len())
-	for i := range l {
-		l[i] = int(max(math.MinInt32, min(math.MaxInt32, t.IntAt(i))))
-	}
-	return l
-}
-
-// near reports whether a is b but for the rounding of a float32 constant.
-func near(a, b float64) bool { return math.Abs(a-b) <= 1e-4*math.Abs(b) }
-
 // isFloat reports whether v is known to be float32.
 func (r *rewrite) isFloat(v *graph.Value) bool {
 	if t := constant(v); t != nil {
@@ -302,199 +234,56 @@ func (r *rewrite) sameShape(a, b *graph.Value) bool {
 	return true
 }
 
+// afford reports whether the graph may get a constant of n more floats, and
+// counts it: passes may copy its weights a few times, but not multiply them.
+func (r *rewrite) afford(n int) bool {
+	if r.room < 0 {
+		r.room = 1 << 24
+		seen := map[*graph.Value]bool{}
+		for _, x := range r.g.Nodes {
+			x.Uses(func(v *graph.Value) {
+				if t := v.Tensor(); t != nil && !seen[v] {
+					seen[v] = true
+					r.room += 4 * t.Len()
+				}
+			})
+		}
+	}
+	if n > r.room {
+		return false
+	}
+	r.room -= n
+	return true
+}
+
 // keep adds a constant to the graph, named after another value.
 func (r *rewrite) keep(t *tensor.Tensor, like, suffix string) *graph.Value {
 	if r.names == nil {
-		r.names = map[string]bool{}
+		r.names = map[string]int{}
 		for _, v := range r.g.Inputs {
-			r.names[v.Name] = true
+			r.names[v.Name] = 1
 		}
 		for _, n := range r.g.Nodes {
-			n.Uses(func(v *graph.Value) { r.names[v.Name] = true })
+			n.Uses(func(v *graph.Value) { r.names[v.Name] = 1 })
 			for _, v := range n.Outputs {
 				if v != nil {
-					r.names[v.Name] = true
+					r.names[v.Name] = 1
 				}
 			}
 		}
 	}
-	name := like + "+" + suffix
-	for i := 2; r.names[name]; i++ {
-		name = fmt.Sprint(like, "+", suffix, i)
+	base := like + "+" + suffix
+	if len(base) > maxName {
+		base = suffix
 	}
-	r.names[name] = true
+	name := base
+	for r.names[name] > 0 {
+		r.names[base]++
+		name = fmt.Sprint(base, r.names[base])
+	}
+	r.names[name] = 1
 	return &graph.Value{Name: name, Const: t, Type: graph.TensorType(t.DType(), graph.Dims(t.Shape()...))}
 }
 
-// joinPath names what a node became together with those after it: "/conv1+relu1".
-func joinPath(n *graph.Node, more ...*graph.Node) string {
-	p := n.Path
-	for _, x := range more {
-		s := x.Path
-		if i := strings.LastIndexByte(strings.TrimSuffix(s, "/"), '/'); i >= 0 {
-			s = s[i+1:]
-		}
-		p += "+" + s
-	}
-	return p
-}
-
-// node makes a node that stands for others, of which the last made out.
-func node(domain, name string, opset int, path string, in []*graph.Value, out *graph.Value, attrs ...graph.Attr) *graph.Node {
-	a, err := graph.NewAttrs(attrs...)
-	if err != nil {
-		panic(err) // passes write each attribute once
-	}
-	return &graph.Node{Name: path, Path: path, Domain: domain, Op: name, Opset: opset, Inputs: in, Outputs: []*graph.Value{out}, Attrs: a}
-}
-
-const msDomain = "com.microsoft"
-
-// Attributes of new nodes.
-func intAttr(name string, v int) graph.Attr {
-	return graph.Attr{Name: name, Kind: graph.AttrInt, I: int64(v)}
-}
-func floatAttr(name string, v float64) graph.Attr {
-	return graph.Attr{Name: name, Kind: graph.AttrFloat, F: float32(v)}
-}
-func stringAttr(name, v string) graph.Attr {
-	return graph.Attr{Name: name, Kind: graph.AttrString, S: v}
-}
-func floatsAttr(name string, v ...float32) graph.Attr {
-	return graph.Attr{Name: name, Kind: graph.AttrFloats, Floats: v}
-}
-func intsAttr(name string, v ...int) graph.Attr {
-	l := make([]int64, len(v))
-	for i, x := range v {
-		l[i] = int64(x)
-	}
-	return graph.Attr{Name: name, Kind: graph.AttrInts, Ints: l}
-}
-
-// with returns n's attributes without those that are given, and with these.
-func with(n *graph.Node, without []string, more ...graph.Attr) []graph.Attr {
-	l := more
-next:
-	for _, a := range n.Attrs.List() {
-		for _, x := range more {
-			if x.Name == a.Name {
-				continue next
-			}
-		}
-		for _, x := range without {
-			if x == a.Name {
-				continue next
-			}
-		}
-		l = append(l, a)
-	}
-	return l
-}
-
-// Attributes of nodes that are there, with a default.
-func getInt(n *graph.Node, name string, def int) int {
-	if a := n.Attrs.Get(name); a != nil {
-		return int(a.I)
-	}
-	return def
-}
-func getFloat(n *graph.Node, name string, def float64) float64 {
-	if a := n.Attrs.Get(name); a != nil {
-		return float64(a.F)
-	}
-	return def
-}
-func getString(n *graph.Node, name string) string {
-	if a := n.Attrs.Get(name); a != nil {
-		return a.S
-	}
-	return ""
-}
-func getInts(n *graph.Node, name string) []int {
-	a := n.Attrs.Get(name)
-	if a == nil {
-		return nil
-	}
-	l := make([]int, len(a.Ints))
-	for i, v := range a.Ints {
-		l[i] = int(v)
-	}
-	return l
-}
-
-// axesOf returns the axes of a reduction or its kin: an attribute, from some
-// version on input i.
-func axesOf(n *graph.Node, i int) []int {
-	if l := getInts(n, "axes"); l != nil {
-		return l
-	}
-	return integers(input(n, i))
-}
-
-// infer returns what is known of the values of g. What inputs are declared as is
-// checked before a run at the border of the model only, not of a body.
-func infer(g *graph.Graph, border bool) (map[*graph.Value]op.Fact, error) {
-	scope := &op.Scope{}
-	scope.Body = func(b *graph.Body, in []op.Fact) ([]op.Fact, error) {
-		f, err := inferFrom(b.Graph, scope, in)
-		if err != nil {
-			return nil, err
-		}
-		out := make([]op.Fact, len(b.Graph.Outputs))
-		for i, v := range b.Graph.Outputs {
-			out[i] = factOf(f, v)
-		}
-		return out, nil
-	}
-	in := make([]op.Fact, len(g.Inputs))
-	for i, v := range g.Inputs {
-		if border && v.Declared {
-			in[i] = op.Fact{Type: v.Type}
-		}
-	}
-	return inferFrom(g, scope, in)
-}
-
-func factOf(facts map[*graph.Value]op.Fact, v *graph.Value) op.Fact {
-	if f, ok := facts[v]; ok {
-		return f
-	}
-	if v == nil || v.Const == nil {
-		return op.Fact{}
-	}
-	f := op.Fact{Type: v.Type, Const: v.Const}
-	if t, ok := v.Const.(*tensor.Tensor); ok {
-		f.Type = graph.TensorType(t.DType(), graph.Dims(t.Shape()...))
-	}
-	return f
-}
-
-func inferFrom(g *graph.Graph, scope *op.Scope, in []op.Fact) (map[*graph.Value]op.Fact, error) {
-	facts := map[*graph.Value]op.Fact{}
-	for i, v := range g.Inputs {
-		if i < len(in) {
-			facts[v] = in[i]
-		}
-	}
-	for _, n := range g.Nodes {
-		args := make([]op.Fact, 0, len(n.Inputs))
-		for _, v := range n.Inputs {
-			args = append(args, factOf(facts, v))
-		}
-		for _, b := range n.Bodies {
-			for _, v := range b.Captures {
-				args = append(args, factOf(facts, v))
-			}
-		}
-		out, err := op.InferNode(n, scope, args)
-		if err != nil {
-			return nil, n.Wrap(err)
-		}
-		for i, v := range n.Outputs {
-			if v != nil {
-				facts[v] = out[i]
-			}
-		}
-	}
-	return facts, nil
-}
+// maxName is how long names and paths grow by joining; the rest is left out.
+const maxName = 256

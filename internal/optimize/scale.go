@@ -28,7 +28,7 @@ type channels struct{ scale, shift []float64 }
 func (r *rewrite) scale(n *graph.Node) {
 	for i := range min(2, len(n.Inputs)) {
 		p := r.only(n.Inputs[i], "Conv", "ConvTranspose", "Gemm", "MatMul")
-		if p == nil || !single(p) || !single(n) || !r.isFloat(p.Outputs[0]) || !r.lone(input(p, 1)) {
+		if p == nil || !single(p) || !single(n) || !r.isFloat(p.Outputs[0]) {
 			continue
 		}
 		w := constant(p.Inputs[1])
@@ -150,20 +150,18 @@ func (r *rewrite) affine(n *graph.Node, i int, l *layout) *channels {
 // values returns the elements of a constant that broadcasts along the channels
 // of the output alone.
 func (l *layout) values(v *graph.Value) []float64 {
-	f := floats(v)
-	if f == nil {
+	t := constant(v)
+	if t == nil || t.DType() != tensor.Float32 || t.Rank() > l.rank {
 		return nil
 	}
-	d := constant(v).Shape()
-	if len(d) > l.rank {
-		return nil
-	}
+	d := t.Shape()
 	for a, n := range d {
 		at := a + l.rank - len(d)
 		if n != 1 && (at != l.axis || n != l.channels) {
 			return nil
 		}
 	}
+	f := floats(v)
 	out := make([]float64, len(f))
 	for k, x := range f {
 		out[k] = float64(x)
@@ -194,7 +192,7 @@ func batchNormal(n *graph.Node, channelCount int) *channels {
 // foldInto makes p compute what n, its only reader, makes of its output.
 func (r *rewrite) foldInto(p, n *graph.Node, w *tensor.Tensor, l *layout, a *channels) bool {
 	bias, drop, ok := r.biasOf(p, l)
-	if !ok {
+	if !ok || a.scale != nil && (!r.lone(p.Inputs[1]) || !r.afford(w.Len())) || !r.afford(l.channels) {
 		return false
 	}
 	name, version := p.Op, p.Opset
@@ -262,7 +260,7 @@ func (r *rewrite) biasOf(p *graph.Node, l *layout) (bias []float64, drop []strin
 
 // scaled returns weights times the scale of their channel; false if that is no number.
 func scaled(w *tensor.Tensor, l *layout, scale []float64) (*tensor.Tensor, bool) {
-	from := tensor.Of[float32](w)
+	from := tensor.Of[float32](w.Aligned())
 	to := make([]float32, len(from))
 	for k, x := range from {
 		if to[k] = float32(float64(x) * pick(scale, l.of(k), 1)); !finite(to[k]) {

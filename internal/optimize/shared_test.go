@@ -22,6 +22,9 @@ import (
 // TestSharedModels runs every model of the collection with all passes and
 // without each lowering pass that changes it, and compares the outputs.
 func TestSharedModels(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs each model several times")
+	}
 	dir := testutil.Shared(t, "models")
 	f, err := os.Open(filepath.Join(dir, "index.tsv"))
 	if err != nil {

@@ -23,6 +23,8 @@ type binder struct {
 	nodes []*graph.Node
 	at    *graph.Node // being inferred or prepared
 	err   error       // first violation of the limit on memory
+	// wide names, for slots of 16-bit floats, the slots of the same in float32 (widen.go).
+	wide map[op.Slot]op.Slot
 }
 
 // bind runs inference with the inputs' shapes, folds what is known, prepares

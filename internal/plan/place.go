@@ -48,6 +48,7 @@ func (k *binder) place() error {
 			scratch = append(scratch, tmp)
 		}
 	}
+	k.prune()
 	k.align()
 	k.offsets(scratch)
 	return k.err

@@ -3,6 +3,7 @@ package plan
 import (
 	"fmt"
 	"math"
+	"slices"
 	"sync"
 	"unsafe"
 
@@ -14,12 +15,15 @@ import (
 // Kernels are written for float32. A node over float16 or bfloat16 that its
 // operator declines to prepare is prepared again as if those values were
 // float32: the step's inputs are widened to scratch memory, and its outputs
-// rounded from there. Constants are widened ahead, once a model.
+// rounded from there. Constants are widened ahead, once a model. A step that reads
+// what such a step made reads the float32, and where all readers do, nothing is
+// rounded.
 
 // widenBind is the op.Bind that shows 16-bit floats as float32.
 type widenBind struct {
 	*bindCtx
 	in, out map[int]op.Slot // the slots of float32 that stand for inputs and outputs
+	made    map[int]op.Slot // those of in that an earlier step makes
 	step    widenStep
 	consts  map[int]*tensor.Tensor
 }
@@ -68,14 +72,79 @@ func (k *binder) prepareStep(pr op.Preparer, n *graph.Node, st *Step) (op.Step, 
 	if !bc.widens() {
 		return nil, bc, nil
 	}
-	w := &widenBind{bindCtx: &bindCtx{k: k, n: n, st: st}, in: map[int]op.Slot{}, out: map[int]op.Slot{}, consts: map[int]*tensor.Tensor{}}
+	w := &widenBind{bindCtx: &bindCtx{k: k, n: n, st: st}, in: map[int]op.Slot{}, out: map[int]op.Slot{},
+		made: map[int]op.Slot{}, consts: map[int]*tensor.Tensor{}}
 	run, err = pr.Prepare(w)
 	if run == nil || err != nil {
 		k.b.Slots = k.b.Slots[:slots]
 		return nil, w.bindCtx, err
 	}
 	w.step.run = run
+	w.link()
 	return &w.step, w.bindCtx, nil
+}
+
+// link makes the slots of float32 inputs and outputs of the step, so that they
+// live as long as they are read.
+func (w *widenBind) link() {
+	for in, s := range w.made {
+		w.st.In[in] = s
+	}
+	if w.k.wide == nil {
+		w.k.wide = map[op.Slot]op.Slot{}
+	}
+	for o, half := range w.st.Out {
+		if s, ok := w.out[o]; ok {
+			w.st.Out[o] = s
+			w.st.Out = append(w.st.Out, half)
+			w.k.wide[half] = s
+		}
+	}
+}
+
+// prune drops the roundings that nobody reads, and their slots.
+func (k *binder) prune() {
+	read := map[op.Slot]bool{}
+	for _, st := range k.b.Steps {
+		for _, s := range st.In {
+			if s >= 0 {
+				read[k.root(s)] = true
+			}
+		}
+	}
+	for _, s := range k.b.Outputs {
+		read[k.root(s)] = true
+	}
+	unread := map[op.Slot]bool{}
+	for i := range k.b.Steps {
+		st := &k.b.Steps[i]
+		w, ok := st.Run.(*widenStep)
+		if !ok {
+			continue
+		}
+		keep := w.out[:0]
+		for _, c := range w.out {
+			if read[c.half] {
+				keep = append(keep, c)
+			} else {
+				unread[c.half] = true
+			}
+		}
+		w.out = keep
+		st.Out = slices.DeleteFunc(st.Out, func(s op.Slot) bool { return unread[s] })
+	}
+	if len(unread) == 0 {
+		return
+	}
+	var drop []op.Slot
+	for s := range k.b.Slots {
+		if unread[k.root(op.Slot(s))] {
+			drop = append(drop, op.Slot(s))
+		}
+	}
+	for _, s := range drop {
+		k.b.Slots[s].Place = Unused
+	}
 }
 
 // Type implements op.Bind.
@@ -102,7 +171,13 @@ func (w *widenBind) In(in int) op.Slot {
 		w.in[in] = w.add(x)
 		return w.in[in]
 	}
-	w.in[in] = w.temp(x)
+	if s, ok := w.k.wide[w.k.root(w.slotOf(in))]; ok {
+		w.in[in], w.made[in] = s, s
+		return s
+	}
+	x.Place = Arena
+	w.in[in] = w.add(x)
+	w.scratch = append(w.scratch, w.in[in])
 	w.step.in = append(w.step.in, conversion{w.bindCtx.In(in), w.in[in], w.bindCtx.Type(in) == tensor.BFloat16})
 	return w.in[in]
 }
@@ -116,17 +191,9 @@ func (w *widenBind) Out(out int) op.Slot {
 		return s
 	}
 	dims := w.OutShape(out)
-	w.out[out] = w.temp(Slot{DType: tensor.Float32, Dims: dims, Bytes: 4 * op.Prod(dims)})
+	w.out[out] = w.add(Slot{Place: Arena, DType: tensor.Float32, Dims: dims, Bytes: 4 * op.Prod(dims)})
 	w.step.out = append(w.step.out, conversion{w.bindCtx.Out(out), w.out[out], w.bindCtx.OutType(out) == tensor.BFloat16})
 	return w.out[out]
-}
-
-// temp adds a slot for the time of the step.
-func (w *widenBind) temp(x Slot) op.Slot {
-	x.Place = Arena
-	s := w.add(x)
-	w.scratch = append(w.scratch, s)
-	return s
 }
 
 // Wants implements op.Bind.
@@ -255,19 +322,18 @@ func narrow(dst []uint16, src []float32, bf bool) {
 		return
 	}
 	for i, x := range src {
+		// Without branches: scaling saturates to infinity, and the sum with a power
+		// of two that has the unit of the result rounds; below 2^-14 that unit is
+		// the subnormals'.
 		b := math.Float32bits(x)
-		sign := b >> 16 & 0x8000
-		b &= 0x7fffffff
-		switch {
-		case b > 0x7f800000:
-			b = 0x7e00
-		case b >= 0x47800000: // 2^16
-			b = 0x7c00
-		case b < 0x38800000: // below 2^-14: the unit of 1/2's float32 neighbours is that of subnormals
-			b = math.Float32bits(math.Float32frombits(b)+0.5) - 0x3f000000
-		default:
-			b = (b + 0xc8000fff + b>>13&1) >> 13
+		twice := b << 1
+		v := math.Float32frombits(b&0x7fffffff) * 0x1p112 * 0x1p-110
+		v += math.Float32frombits(max(twice&0xff000000, 0x71000000)>>1 + 0x07800000)
+		r := math.Float32bits(v)
+		h := r>>13&0x7c00 + r&0xfff
+		if twice > 0xff000000 {
+			h = 0x7e00
 		}
-		dst[i] = uint16(sign | b)
+		dst[i] = uint16(b>>16&0x8000 | h)
 	}
 }

@@ -165,6 +165,7 @@ func quantPackage() (asm, decl string) {
 	quantWiden(o, d, true)
 	quantProducts(o, d)
 	quantDepthwise(o, d)
+	quantBitsKernels(o, d)
 	quantLines(o, d, false)
 	quantLines(o, d, true)
 	o.p("")

@@ -5,20 +5,12 @@ import (
 	"math"
 	"math/rand/v2"
 	"testing"
-	"time"
 
+	"github.com/walnut-ai/walnut/internal/kernel/isa"
+	"github.com/walnut-ai/walnut/internal/kernel/kerneltest"
 	"github.com/walnut-ai/walnut/internal/parallel"
+	"github.com/walnut-ai/walnut/internal/testutil"
 )
-
-func newRand(t *testing.T) *rand.Rand {
-	seed := uint64(time.Now().UnixNano())
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Logf("seed %d", seed)
-		}
-	})
-	return rand.New(rand.NewPCG(seed, 1))
-}
 
 func normal(r *rand.Rand, n int) []float32 {
 	v := make([]float32, n)
@@ -144,10 +136,14 @@ func random(r *rand.Rand) (Shape, Args) {
 func TestAttention(t *testing.T) {
 	parallel.SetLimit(3)
 	defer parallel.SetLimit(0)
-	r := newRand(t)
+	kerneltest.Each(t, testLevel)
+}
+
+func testLevel(t *testing.T, _ isa.Level) {
+	r := kerneltest.Rand(t)
 	team := parallel.Acquire(3)
 	defer team.Release()
-	for range 300 {
+	for range 100 {
 		s, a := random(r)
 		p := New(s)
 		want := make([]float32, len(a.Y))
@@ -169,12 +165,12 @@ func TestAttention(t *testing.T) {
 }
 
 func TestNothingIsAllocated(t *testing.T) {
-	r := newRand(t)
+	r := kerneltest.Rand(t)
 	s, a := random(r)
 	p := New(s)
 	scratch := make([]float32, p.ScratchSize(1))
 	p.Run(nil, &a, scratch)
-	if n := testing.AllocsPerRun(20, func() { p.Run(nil, &a, scratch) }); n != 0 {
+	if n := testing.AllocsPerRun(20, func() { p.Run(nil, &a, scratch) }); n != 0 && !testutil.Race {
 		t.Errorf("%v allocations a run", n)
 	}
 }

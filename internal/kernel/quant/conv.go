@@ -76,7 +76,7 @@ func NewConvPlan(s ConvShape) *ConvPlan {
 	if !p.inPlace {
 		p.copied = (s.Batch*s.Channels*p.plane + 63) &^ 63
 	}
-	p.product = NewPlan(Shape{M: filters, N: p.positions, K: group * p.kernel.size(), Batch: s.Batch * s.Groups, Wide: s.Wide,
+	p.product = NewPlan(Shape{M: filters, N: p.positions, K: group * p.kernel.size(), Batch: s.Batch * s.Groups, Wide: s.Wide, Source: true,
 		Pitch: p.phase[1], Line: p.out[1], rowsReady: true, form: formSU})
 	for b := range s.Batch {
 		for g := range s.Groups {

@@ -409,6 +409,138 @@ func pack2AVX2(p *packArgs)
 func depthwiseVNNI(p *depthwiseArgs)
 
 //go:noescape
+func bits4x1AVX512(p *bitsArgs)
+
+//go:noescape
+func bits4x2AVX512(p *bitsArgs)
+
+//go:noescape
+func bits4x3AVX512(p *bitsArgs)
+
+//go:noescape
+func bits4x4AVX512(p *bitsArgs)
+
+//go:noescape
+func bits4x5AVX512(p *bitsArgs)
+
+//go:noescape
+func bits4x6AVX512(p *bitsArgs)
+
+//go:noescape
+func bits4x7AVX512(p *bitsArgs)
+
+//go:noescape
+func bits4x8AVX512(p *bitsArgs)
+
+//go:noescape
+func bits8x1AVX512(p *bitsArgs)
+
+//go:noescape
+func bits8x2AVX512(p *bitsArgs)
+
+//go:noescape
+func bits8x3AVX512(p *bitsArgs)
+
+//go:noescape
+func bits8x4AVX512(p *bitsArgs)
+
+//go:noescape
+func bits8x5AVX512(p *bitsArgs)
+
+//go:noescape
+func bits8x6AVX512(p *bitsArgs)
+
+//go:noescape
+func bits8x7AVX512(p *bitsArgs)
+
+//go:noescape
+func bits8x8AVX512(p *bitsArgs)
+
+//go:noescape
+func bits4x1AVX2(p *bitsArgs)
+
+//go:noescape
+func bits4x2AVX2(p *bitsArgs)
+
+//go:noescape
+func bits4x3AVX2(p *bitsArgs)
+
+//go:noescape
+func bits4x4AVX2(p *bitsArgs)
+
+//go:noescape
+func bits8x1AVX2(p *bitsArgs)
+
+//go:noescape
+func bits8x2AVX2(p *bitsArgs)
+
+//go:noescape
+func bits8x3AVX2(p *bitsArgs)
+
+//go:noescape
+func bits8x4AVX2(p *bitsArgs)
+
+// bitsAVX512 runs the assembly for that many bits and rows.
+func bitsAVX512(bits, rows int, p *bitsArgs) {
+	switch bits*16 + rows {
+	case 65:
+		bits4x1AVX512(p)
+	case 66:
+		bits4x2AVX512(p)
+	case 67:
+		bits4x3AVX512(p)
+	case 68:
+		bits4x4AVX512(p)
+	case 69:
+		bits4x5AVX512(p)
+	case 70:
+		bits4x6AVX512(p)
+	case 71:
+		bits4x7AVX512(p)
+	case 72:
+		bits4x8AVX512(p)
+	case 129:
+		bits8x1AVX512(p)
+	case 130:
+		bits8x2AVX512(p)
+	case 131:
+		bits8x3AVX512(p)
+	case 132:
+		bits8x4AVX512(p)
+	case 133:
+		bits8x5AVX512(p)
+	case 134:
+		bits8x6AVX512(p)
+	case 135:
+		bits8x7AVX512(p)
+	case 136:
+		bits8x8AVX512(p)
+	}
+}
+
+// bitsAVX2 runs the assembly for that many bits and rows.
+func bitsAVX2(bits, rows int, p *bitsArgs) {
+	switch bits*16 + rows {
+	case 65:
+		bits4x1AVX2(p)
+	case 66:
+		bits4x2AVX2(p)
+	case 67:
+		bits4x3AVX2(p)
+	case 68:
+		bits4x4AVX2(p)
+	case 129:
+		bits8x1AVX2(p)
+	case 130:
+		bits8x2AVX2(p)
+	case 131:
+		bits8x3AVX2(p)
+	case 132:
+		bits8x4AVX2(p)
+	}
+}
+
+//go:noescape
 func copyLinesAVX512(p *linesArgs)
 
 //go:noescape

@@ -23,3 +23,5 @@ func packFast(*packArgs, int) bool { return false }
 func depthwiseFast(*depthwiseArgs) { panic("quant: no assembly") }
 
 func linesFast(*linesArgs, bool) bool { return false }
+
+func bitsFast(int, int, *bitsArgs) bool { return false }

@@ -91,9 +91,9 @@ type Source interface {
 // Shape is what a plan is made for: C is M by N, A is M by K.
 type Shape struct {
 	M, N, K int
-	Batch   int // 0 is 1
-	// Wide says that B, without its zero points, needs more than 8 signed bits, or comes from Args.Source.
-	Wide bool
+	Batch   int  // 0 is 1
+	Wide    bool // B, without its zero points, needs more than 8 signed bits, or comes from Matrices
+	Source  bool // B comes from Args.Source
 	// Pitch, if not 0: columns are positions in lines of Pitch, of which the first Line are stored, line after line.
 	Pitch, Line int
 	rowsReady   bool // A is in the form of the layout
@@ -184,8 +184,13 @@ func NewPlan(s Shape) *Plan {
 	if !s.rowsReady {
 		p.copyBytes = (p.rows*p.kd*4 + 63) &^ 63
 	}
-	p.panelBytes = p.kd * 4 * w
-	p.perWorker = p.copyBytes + p.panelBytes + tileBytes
+	if s.Source {
+		p.panelBytes = p.kd * 4 * w
+	}
+	p.perWorker = p.copyBytes + p.panelBytes
+	if s.Pitch > s.Line {
+		p.perWorker += tileBytes
+	}
 	return p
 }
 
@@ -256,10 +261,10 @@ func (p *Plan) check(a *Args) {
 	}
 	n := Padded(p.N)
 	bad = bad || a.ColInit != nil && len(a.ColInit) < n || a.ColScale != nil && len(a.ColScale) < n || a.ColBias != nil && len(a.ColBias) < n
-	if k := a.Packed; k != nil {
-		bad = bad || k.layout != p.layout || k.K != p.K || k.N != p.N
+	if k := a.Packed; !p.Source {
+		bad = bad || k == nil || k.layout != p.layout || k.K != p.K || k.N != p.N
 	} else {
-		bad = bad || a.Source == nil
+		bad = bad || a.Source == nil || a.Packed != nil
 	}
 	if bad || a.Mode != Sums && a.ColScale == nil && a.RowScale == nil {
 		panic("quant: operands do not fit the plan")

@@ -105,7 +105,7 @@ func TestProduct(t *testing.T) {
 				args.ColInit = make([]int32, Padded(n))
 				args.Packed.Init(args.ColInit, e.ColInit[:n], zeroA, signedA)
 			} else {
-				s.Wide = true
+				s.Wide, s.Source = true, true
 				src := new(Matrices)
 				src.With(NewMatrices(k, n, []int{0}), b, signedB, zeroB)
 				args.Source = src

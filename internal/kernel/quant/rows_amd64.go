@@ -2,7 +2,11 @@
 
 package quant
 
-import "github.com/walnut-ai/walnut/internal/kernel/isa"
+import (
+	"unsafe"
+
+	"github.com/walnut-ai/walnut/internal/kernel/isa"
+)
 
 // The functions here run the assembly for the current level and return how many elements it did.
 
@@ -133,4 +137,30 @@ func linesFast(p *linesArgs, split bool) bool {
 		copyLinesAVX512(p)
 	}
 	return true
+}
+
+// bitsFast multiplies rows with a panel of weights in blocks, all 16 columns, if there is assembly for it.
+func bitsFast(bits, rows int, p *bitsArgs) bool {
+	switch l := isa.Best(); {
+	case l.Includes(isa.AVX512):
+		bitsAVX512(bits, rows, p)
+	case l.Includes(isa.AVX2):
+		q := *p
+		bitsAVX2(bits, rows, &q)
+		const half = 8
+		q.w = (*uint8)(unsafe.Add(unsafe.Pointer(q.w), 4*half))
+		q.scales, q.zeros, q.out, q.bias = later(q.scales, half), later(q.zeros, half), later(q.out, half), later(q.bias, half)
+		bitsAVX2(bits, rows, &q)
+	default:
+		return false
+	}
+	return true
+}
+
+// later is p, if it is not nil, n elements on.
+func later(p *float32, n int) *float32 {
+	if p == nil {
+		return nil
+	}
+	return (*float32)(unsafe.Add(unsafe.Pointer(p), 4*n))
 }

@@ -131,7 +131,7 @@ func newStep() *attnStep {
 // fits reports whether q, k and v go together and none is empty.
 func fits(q, k, v *operand) bool {
 	a := attention{q: heads{b: q.b, n: q.n, s: q.s, d: q.d}, k: heads{b: k.b, n: k.n, s: k.s, d: k.d}, v: heads{b: v.b, n: v.n, s: v.s, d: v.d}}
-	return a.check() == nil && q.size()*k.size()*v.size() > 0
+	return a.check() == nil && min(q.size(), k.size(), v.size()) > 0
 }
 
 // finish plans the kernel. y has the layout of the queries' heads with v's size.

@@ -49,7 +49,7 @@ func (s *attnStep) project(b op.Bind, bias int) op.Slot {
 func (o *msAttention) Prepare(b op.Bind) (op.Step, error) {
 	x, w, in := b.Shape(0), b.Shape(1), &o.in
 	if b.Type(0) != tensor.Float32 || b.Type(1) != tensor.Float32 || o.in.quant >= 0 || o.share || o.scale < 0 ||
-		len(x) != 3 || len(w) != 2 || w[0] != x[2] || op.Prod(x)*op.Prod(w) == 0 ||
+		len(x) != 3 || len(w) != 2 || w[0] != x[2] || min(op.Prod(x), op.Prod(w)) == 0 ||
 		in.beams >= 0 && b.Has(in.beams) || in.indirection >= 0 && b.Has(in.indirection) ||
 		b.Has(in.bias) && (b.Type(in.bias) != tensor.Float32 || !tensor.SameShape(b.Shape(in.bias), w[1:])) {
 		return nil, nil

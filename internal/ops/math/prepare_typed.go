@@ -44,7 +44,7 @@ type odometer struct {
 }
 
 // newOdometer lays out operands of the given shapes under dims; false if there
-// are too many axes, or no elements.
+// are too many axes. Without elements there is no run.
 func newOdometer(dims []int, shapes ...[]int) (o odometer, ok bool) {
 	strides := make([][]int, len(shapes))
 	for j, s := range shapes {
@@ -52,11 +52,11 @@ func newOdometer(dims []int, shapes ...[]int) (o odometer, ok bool) {
 	}
 	d, st := coalesce(dims, strides)
 	o.n, o.axes = 1, max(0, len(d)-1)
-	if o.axes > maxAxes || op.Prod(dims) == 0 {
-		return o, false
-	}
-	if len(d) == 0 {
+	if len(d) == 0 || op.Prod(dims) == 0 {
 		return o, true
+	}
+	if o.axes > maxAxes {
+		return o, false
 	}
 	last := len(d) - 1
 	o.n = d[last]

@@ -269,7 +269,7 @@ func (j *convJob) run(e *op.Eval, store func(n, ch, p int, v float64)) error {
 		j.taps = 0 // W is empty: its kernel says nothing about memory
 	}
 	row := cg * j.taps
-	block := max(16, min(256, 65536/max(row, 1)))
+	block := max(1, min(256, 65536/max(row, 1)))
 	off := make([]int, block*j.taps)
 	col := make([]float64, block*row)
 	acc := make([]float64, 2*block)

@@ -36,6 +36,7 @@ type lstm struct {
 	clip        float64
 	inputForget bool
 	acts        []activation // three for every direction: f, g, h
+	standard    bool         // they are Sigmoid, Tanh and Tanh
 }
 
 var dynamicQuantizeLSTMDef = &op.Def{Domain: ms, Name: "DynamicQuantizeLSTM", New: func(a *op.Args) (op.Op, error) {
@@ -61,6 +62,7 @@ var dynamicQuantizeLSTMDef = &op.Def{Domain: ms, Name: "DynamicQuantizeLSTM", Ne
 	if len(names) != 3*o.dirs {
 		return nil, fmt.Errorf("activations = %v, must be %d", names, 3*o.dirs)
 	}
+	o.standard = standardActivations(names)
 	alpha, beta := a.Floats("activation_alpha"), a.Floats("activation_beta")
 	for _, n := range names {
 		f, err := newActivation(n, &alpha, &beta)

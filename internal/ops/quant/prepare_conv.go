@@ -52,6 +52,9 @@ func convScales(dst, xs, ws, ys []float32) {
 	}
 }
 
+// maxPadded is how many bytes a copy of the input with its padding may take, beyond some times what input and output do.
+const maxPadded = 1 << 20
+
 // convInputs numbers the inputs of an integer convolution; -1 is absent.
 type convInputs struct{ x, xs, xz, w, ws, wz, ys, yz, bias int }
 
@@ -71,6 +74,14 @@ func (o *conv) prepare(b op.Bind, in convInputs, mode kq.Mode) (op.Step, error) 
 	l, err := o.slides(x[2:], w[2:])
 	if err != nil {
 		return nil, err
+	}
+	padded := float64(op.Prod(x[:2]))
+	for _, a := range l {
+		reach := (a.kernel - 1) * a.dilation
+		padded *= float64(min(a.stride, reach+1)) * float64(a.out+reach/a.stride)
+	}
+	if padded > maxPadded+16*float64(op.Prod(x)+op.Prod(y)) {
+		return nil, nil
 	}
 	s := &convStep{x: b.In(in.x), xz: slotOf(b, in.xz), bias: slotOf(b, in.bias), yz: slotOf(b, in.yz), y: b.Out(0), outType: b.OutType(0),
 		xs: slotOf(b, in.xs), ws: slotOf(b, in.ws), ys: slotOf(b, in.ys), init: op.NoSlot, scale: op.NoSlot}

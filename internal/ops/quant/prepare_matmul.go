@@ -215,7 +215,7 @@ func (s *productStep) operandB(b op.Bind, in operandsOf, p *product, shape *kq.S
 		return false
 	}
 	s.b, s.bz = b.In(in.b), slotOf(b, in.bz)
-	shape.Wide, shape.Batch = true, op.Prod(batch)
+	shape.Wide, shape.Source, shape.Batch = true, true, op.Prod(batch)
 	var starts []int
 	st := [][]int{op.BroadcastStrides(p.a[:len(p.a)-2], batch), op.BroadcastStrides(p.b[:len(p.b)-2], batch)}
 	_ = op.Each(batch, st, func(i int, _, off []int) error {

@@ -7,14 +7,14 @@ import (
 
 // qPoolStep averages under windows of one or two spatial axes, or over all.
 type qPoolStep struct {
-	x, y           op.Slot
-	in, out        affineSlots
-	batch, ch      int
-	positions      int    // of the input in a channel
-	sb, sc, sp     [2]int // strides of batch, channel and position: input, output
-	width          int    // of the input's lines
-	windows        []box
-	signed         bool
+	x, y       op.Slot
+	in, out    affineSlots
+	batch, ch  int
+	positions  int    // of the input in a channel
+	sb, sc, sp [2]int // strides of batch, channel and position: input, output
+	width      int    // of the input's lines
+	windows    []box
+	signed     bool
 }
 
 // box is the input under a window, and the number of elements to divide by.

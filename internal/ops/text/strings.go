@@ -36,13 +36,15 @@ func (stringConcat) Eval(e *op.Eval) error {
 	const chunk = 1 << 16 // bytes counted at a time
 	pending := 0
 	err = op.Each2(dims, x.Shape(), y.Shape(), func(k, i, j int) error {
-		out[k] = x.Str(i) + y.Str(j)
-		if pending += len(out[k]); pending < chunk {
-			return nil
+		a, b := x.Str(i), y.Str(j)
+		if pending += 2 * (len(a) + len(b)); pending >= chunk {
+			if err := reserve(e, pending); err != nil {
+				return err
+			}
+			pending = 0
 		}
-		n := pending
-		pending = 0
-		return reserve(e, n)
+		out[k] = a + b
+		return nil
 	})
 	if err != nil {
 		return err
@@ -78,7 +80,15 @@ func (o *stringSplit) Eval(e *op.Eval) error {
 		return err
 	}
 	for i := range rows {
-		rows[i] = o.split(x.Str(i))
+		s := x.Str(i)
+		pieces := len(s)/2 + 1
+		if o.sep != "" {
+			pieces = strings.Count(s, o.sep) + 1
+		}
+		if err := e.Charge(pieces, 32); err != nil {
+			return err
+		}
+		rows[i] = o.split(s)
 		if err := e.Tick(1 + len(rows[i])); err != nil {
 			return err
 		}
@@ -269,8 +279,13 @@ func (o *regexFullMatch) Eval(e *op.Eval) error {
 			return err
 		}
 		v := int64(0)
-		if o.re.MatchString(s) {
+		r := ticker{e: e}
+		r.Reset(s)
+		if len(s) < 4096 && o.re.MatchString(s) || len(s) >= 4096 && o.re.MatchReader(&r) {
 			v = 1
+		}
+		if r.err != nil {
+			return r.err
 		}
 		y.SetIntAt(i, v)
 	}

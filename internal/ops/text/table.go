@@ -5,8 +5,10 @@ package text
 
 import (
 	"fmt"
+	"io"
 	"regexp"
 	"regexp/syntax"
+	"strings"
 	"unsafe"
 
 	"github.com/walnut-ai/walnut/internal/op"
@@ -38,27 +40,56 @@ func reserve(e *op.Eval, n int) error {
 const (
 	maxPattern = 16 << 10
 	maxProgram = 1 << 17 // instructions
+	maxWork    = 1 << 30 // instructions times bytes, without polling
 )
 
-// compile compiles a regular expression of a model.
-func compile(p string) (*regexp.Regexp, error) {
+// expression is a regular expression of a model, size its instructions.
+type expression struct {
+	*regexp.Regexp
+	size int
+}
+
+func compile(p string) (expression, error) {
 	if len(p) > maxPattern {
-		return nil, fmt.Errorf("regular expression of %d bytes, at most %d are allowed", len(p), maxPattern)
+		return expression{}, fmt.Errorf("regular expression of %d bytes, at most %d are allowed", len(p), maxPattern)
 	}
 	r, err := syntax.Parse(p, syntax.Perl)
 	if err != nil {
-		return nil, err
+		return expression{}, err
 	}
-	if prog, err := syntax.Compile(r.Simplify()); err != nil || len(prog.Inst) > maxProgram {
-		return nil, fmt.Errorf("regular expression %.60q is too large once its repeats are written out", p)
+	prog, err := syntax.Compile(r.Simplify())
+	if err != nil || len(prog.Inst) > maxProgram {
+		return expression{}, fmt.Errorf("regular expression %.60q is too large once its repeats are written out", p)
 	}
-	return regexp.Compile(p)
+	re, err := regexp.Compile(p)
+	return expression{re, len(prog.Inst)}, err
+}
+
+// ticker reads a string and polls for cancellation.
+type ticker struct {
+	strings.Reader
+	e   *op.Eval
+	n   int
+	err error
+}
+
+// ReadRune implements io.RuneReader.
+func (t *ticker) ReadRune() (rune, int, error) {
+	if t.n++; t.n%512 == 0 {
+		if t.err = t.e.Tick(32); t.err != nil {
+			return 0, 0, io.EOF
+		}
+	}
+	return t.Reader.ReadRune()
 }
 
 // eachMatch calls f for every match of re in s that is not empty; it polls for
 // cancellation, since each may look at all of s.
-func eachMatch(e *op.Eval, re *regexp.Regexp, s string, f func(lo, hi int)) (err error) {
+func eachMatch(e *op.Eval, re expression, s string, f func(lo, hi int)) (err error) {
 	type stop struct{}
+	if len(s) > maxWork/re.size {
+		return fmt.Errorf("%w: regular expression of %d instructions on %d bytes", op.ErrBudget, re.size, len(s))
+	}
 	defer func() {
 		if r := recover(); r != nil && r != (stop{}) {
 			panic(r)

@@ -2,7 +2,6 @@ package text
 
 import (
 	"fmt"
-	"regexp"
 	"unicode/utf8"
 
 	"github.com/walnut-ai/walnut/internal/graph"
@@ -24,8 +23,8 @@ type tokenizer struct {
 	pad   string
 	least int // characters of a token
 	chars bool
-	seps  []*regexp.Regexp
-	token *regexp.Regexp
+	seps  []expression
+	token expression
 }
 
 var tokenizerDef = &op.Def{Domain: "com.microsoft", Name: "Tokenizer", New: func(a *op.Args) (op.Op, error) {
@@ -117,7 +116,7 @@ func (o *tokenizer) tokens(e *op.Eval, s string) ([]string, error) {
 		}
 		return out, nil
 	}
-	if o.token != nil {
+	if o.token.Regexp != nil {
 		var out []string
 		err := eachMatch(e, o.token, s, func(lo, hi int) { out = o.keep(out, s[lo:hi]) })
 		return out, err
