@@ -1,6 +1,7 @@
 package fuzz
 
 import (
+	"fmt"
 	"math"
 	"runtime"
 	"runtime/debug"
@@ -253,7 +254,33 @@ func largeModels() []large {
 		t, _ := tensor.New(tensor.Float32, 1, 1, n, n)
 		return initial(name, t)
 	}
+	nodes := func(n int, one func(i int) []byte) []byte {
+		b := join(xF, node("v0 = Neg(x)"))
+		for i := range n {
+			b = append(b, one(i)...)
+		}
+		return model(append(b, out(fmt.Sprintf("v%d", n), graph.Type{})...))
+	}
 	return []large{
+		{"40000 nodes in a row", func() []byte {
+			return nodes(40000, func(i int) []byte { return node(fmt.Sprintf("v%d = Add(v%d,x)", i+1, i)) })
+		}, ""},
+		{"40000 nodes with two outputs", func() []byte {
+			return nodes(40000, func(i int) []byte { return node(fmt.Sprintf("v%d,m%d = Dropout(v%d)", i+1, i, i)) })
+		}, ""},
+		{"20000 nodes that live long", func() []byte {
+			return nodes(10000, func(i int) []byte {
+				return join(node(fmt.Sprintf("w%d = Exp(v%d)", 10000-i, i)), node(fmt.Sprintf("v%d = Add(v%d,w%d)", i+1, i, 10000-i)))
+			})
+		}, ""},
+		{"Concat of 300000", func() []byte {
+			return model(join(xF, yF, node("y = Concat("+strings.TrimSuffix(strings.Repeat("x,", 300000), ",")+")", aInt("axis", 0))))
+		}, ""},
+		{"10000 constants", func() []byte {
+			return nodes(10000, func(i int) []byte {
+				return join(i64(fmt.Sprintf("c%d", i), int64(i)), node(fmt.Sprintf("d%d = Cast(c%d)", i, i), aInt("to", 1)), node(fmt.Sprintf("v%d = Add(v%d,d%d)", i+1, i, i)))
+			})
+		}, ""},
 		{"Transpose of 2^20 axes", func() []byte { return one("Transpose(x)", aInts("perm", perm...)) }, " "},
 		{"Squeeze of 2^20 axes", func() []byte { return one("Squeeze(x,w)", i64("w", perm...)) }, " "},
 		{"Unsqueeze of 2^20 axes", func() []byte { return one("Unsqueeze(x,w)", i64("w", perm...)) }, ""},
@@ -320,9 +347,9 @@ func mustNew(dims ...int) *tensor.Tensor {
 	return t
 }
 
-// TestHostile opens and runs the table, planned and by definitions: each ends
-// within 2 s, with a result or an error, in the run's budget of memory and the
-// size of the file.
+// TestHostile opens and runs the table, planned and by definitions: each opens
+// within 2 s and runs within 2 s, with a result or an error, in the run's
+// budget of memory and the size of the file.
 func TestHostile(t *testing.T) {
 	measure := !testing.Short() && !raceEnabled
 	defer debug.SetGCPercent(debug.SetGCPercent(20))
@@ -352,7 +379,7 @@ func TestHostile(t *testing.T) {
 				if h.want != "" && (err == nil || !strings.Contains(err.Error(), h.want)) {
 					t.Errorf("error %v, want one with %q", err, h.want)
 				}
-				if measure && took > caseTime+caseTime/2 {
+				if measure && took > 2*caseTime+caseTime/2 { // to open, to run, and a slow machine
 					t.Errorf("it took %v", took)
 				}
 				if limit := int64(modelBytes + len(model) + 32<<20); measure && most > limit {

@@ -77,7 +77,7 @@ func foldNode(ctx context.Context, n *graph.Node) []tensor.Value {
 		return nil
 	}
 	in := make([]tensor.Value, len(n.Inputs))
-	size := 0
+	size, seen := 0, map[*tensor.Tensor]bool{}
 	for i, v := range n.Inputs {
 		if v == nil {
 			continue
@@ -86,7 +86,8 @@ func foldNode(ctx context.Context, n *graph.Node) []tensor.Value {
 		if t == nil || v.Default {
 			return nil
 		}
-		if !slices.Contains(n.Inputs[:i], v) {
+		if !seen[t] {
+			seen[t] = true
 			size += len(t.Bytes())
 		}
 		in[i] = t.Aligned()
