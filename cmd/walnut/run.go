@@ -27,7 +27,6 @@ type runFlags struct {
 	useRandom  bool
 	threads    int
 	preprocess []string
-	noPasses   bool
 	reference  bool
 }
 

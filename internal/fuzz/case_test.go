@@ -194,7 +194,8 @@ func (o *famOp) make(s *source) *opCase {
 			o.mutate(s, c)
 		}
 	}
-	c.consts = s.byte() & s.byte()
+	mask := s.byte()
+	c.consts = mask & s.byte()
 	return c
 }
 

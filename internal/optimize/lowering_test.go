@@ -56,7 +56,6 @@ func positive(seed uint32, dims ...int) *tensor.Tensor {
 
 func num(x float32) *tensor.Tensor         { return tensor.Scalar(x) }
 func list(v ...int64) *tensor.Tensor       { return tensor.MustFrom(v, len(v)) }
-func vec(v ...float32) *tensor.Tensor      { return tensor.MustFrom(v, len(v)) }
 func shape(s string, n ...int) graph.Shape { return symbols(graph.Dims(n...), s) }
 func known(n ...int) graph.Shape           { return graph.Dims(n...) }
 func type32(s graph.Shape) graph.Type      { return graph.TensorType(tensor.Float32, s) }

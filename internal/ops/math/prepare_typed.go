@@ -134,18 +134,6 @@ func wideLoop[T, W real](f func(a, b W) (W, error)) pairLoop[T, T, T] {
 	}
 }
 
-// plainLoop is the loop over f.
-func plainLoop[A, Y any](f func(a, b A) Y) pairLoop[A, A, Y] {
-	return func(y []Y, a, b []A, sa, sb int) error {
-		i, j := 0, 0
-		for k := range y {
-			y[k] = f(a[i], b[j])
-			i, j = i+sa, j+sb
-		}
-		return nil
-	}
-}
-
 func addLoop[T real](y, a, b []T, sa, sb int) error {
 	i, j := 0, 0
 	for k := range y {

@@ -64,10 +64,9 @@ func (o *conv) fuse(b op.Bind, st *convStep) {
 	if o.act == nil {
 		return
 	}
-	lo, hi := math.Inf(-1), math.Inf(1)
+	lo, hi := 0.0, math.Inf(1)
 	switch o.act.name {
-	case "relu":
-		lo = 0
+	case "relu": // the bounds as they are
 	case "clip":
 		lo, hi = o.act.alpha, o.act.beta
 	default:
