@@ -327,7 +327,7 @@ func differ(got, want tensor.Value) string {
 // tame reports whether the numbers of c are moderate, so that the order of
 // additions and the width of intermediate results don't matter.
 func tame(c *opCase) bool {
-	ok := func(x float64) bool { return math.Abs(x) <= 1e4 && (x == 0 || math.Abs(x) > 1e-6) }
+	ok := func(x float64) bool { return math.Abs(x) <= 100 && (x == 0 || math.Abs(x) > 1e-6) }
 	for _, v := range c.in {
 		t, isT := v.(*tensor.Tensor)
 		if !isT || !t.DType().IsFloat() {

@@ -127,7 +127,7 @@ func (r *rewrite) permOf(n *graph.Node) []int {
 // transposed joins n with a Transpose before it, or makes it a view.
 func (r *rewrite) transposed(n *graph.Node) {
 	p := r.permOf(n)
-	if p == nil {
+	if len(p) == 0 { // or the default for a rank that is not known
 		return
 	}
 	if q := r.by(n.Inputs[0], "Transpose"); q != nil {

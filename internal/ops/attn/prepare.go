@@ -181,7 +181,7 @@ func (o *onnxAttention) Prepare(b op.Bind) (op.Step, error) {
 	q, okQ := splitIn(b, 0, o.qHeads)
 	k, okK := splitIn(b, 1, o.kv)
 	v, okV := splitIn(b, 2, o.kv)
-	if !okQ || !okK || !okV || !fits(&q, &k, &v) || b.Wants(3) || o.precision == tensor.Float16 || o.precision == tensor.BFloat16 ||
+	if !b.Wants(0) || !okQ || !okK || !okV || !fits(&q, &k, &v) || b.Wants(3) || o.precision == tensor.Float16 || o.precision == tensor.BFloat16 ||
 		b.Has(6) && (b.Type(6) != tensor.Int64 || op.Prod(b.Shape(6)) != q.b) {
 		return nil, nil
 	}

@@ -80,7 +80,7 @@ func (s *embedStep) count(f *op.Frame) {
 // Prepare runs float32 tables.
 func (o *embedNorm) Prepare(b op.Bind) (op.Step, error) {
 	ids, word := b.Shape(0), b.Shape(2)
-	if o.quant || len(ids) != 2 || len(word) != 2 || op.Prod(ids) == 0 || op.Prod(word) == 0 || b.Type(0) != tensor.Int32 {
+	if o.quant || !b.Wants(0) || len(ids) != 2 || len(word) != 2 || op.Prod(ids) == 0 || op.Prod(word) == 0 || b.Type(0) != tensor.Int32 {
 		return nil, nil
 	}
 	s := &embedStep{eps: float32(o.eps), b: ids[0], s: ids[1], width: word[1], ids: [3]op.Slot{b.In(0), op.NoSlot, op.NoSlot},

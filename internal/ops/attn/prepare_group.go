@@ -119,7 +119,7 @@ func (s *groupStep) turn(f *op.Frame, x, y *operand, b, at, n, first, count int,
 func (o *groupQuery) Prepare(b op.Bind) (op.Step, error) {
 	has := func(in int) bool { return in >= 0 && b.Has(in) }
 	dims, in := b.Shape(0), &o.in
-	if o.sliding || o.block > 0 || o.scale < 0 || has(in.chunk) || b.Wants(3) || b.Type(0) != tensor.Float32 || len(dims) != 3 || op.Prod(dims) == 0 {
+	if !b.Wants(0) || o.sliding || o.block > 0 || o.scale < 0 || has(in.chunk) || b.Wants(3) || b.Type(0) != tensor.Float32 || len(dims) != 3 || op.Prod(dims) == 0 {
 		return nil, nil
 	}
 	s := &groupStep{o: o, turned: operand{slot: op.NoSlot}, ids: op.NoSlot, cos: op.NoSlot, sin: op.NoSlot,

@@ -48,7 +48,7 @@ func (s *attnStep) project(b op.Bind, bias int) op.Slot {
 // Prepare runs float32 without shared caches and beams.
 func (o *msAttention) Prepare(b op.Bind) (op.Step, error) {
 	x, w, in := b.Shape(0), b.Shape(1), &o.in
-	if b.Type(0) != tensor.Float32 || b.Type(1) != tensor.Float32 || o.in.quant >= 0 || o.share || o.scale < 0 ||
+	if !b.Wants(0) || b.Type(0) != tensor.Float32 || b.Type(1) != tensor.Float32 || o.in.quant >= 0 || o.share || o.scale < 0 ||
 		len(x) != 3 || len(w) != 2 || w[0] != x[2] || min(op.Prod(x), op.Prod(w)) == 0 ||
 		in.beams >= 0 && b.Has(in.beams) || in.indirection >= 0 && b.Has(in.indirection) ||
 		b.Has(in.bias) && (b.Type(in.bias) != tensor.Float32 || !tensor.SameShape(b.Shape(in.bias), w[1:])) {
@@ -285,7 +285,7 @@ func (o *multiHead) unpackIn(b op.Bind) (x [3]operand, cached, ok bool) {
 // Prepare runs float32 without shared caches, beams and an output of scores.
 func (o *multiHead) Prepare(b op.Bind) (op.Step, error) {
 	has := func(in int) bool { return in >= 0 && b.Has(in) }
-	if o.share || b.Wants(3) || has(o.in.width) || has(o.in.indirection) || b.Has(o.in.bias) && (b.Type(o.in.bias) != tensor.Float32 || len(b.Shape(o.in.bias)) != 1) {
+	if o.share || !b.Wants(0) || b.Wants(3) || has(o.in.width) || has(o.in.indirection) || b.Has(o.in.bias) && (b.Type(o.in.bias) != tensor.Float32 || len(b.Shape(o.in.bias)) != 1) {
 		return nil, nil
 	}
 	x, cached, ok := o.unpackIn(b)

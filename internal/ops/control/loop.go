@@ -151,6 +151,9 @@ func (o *loop) Eval(e *op.Eval) error {
 	if e.Has(1) {
 		cond = e.Value(1)
 	}
+	if t, _ := cond.(*tensor.Tensor); t == nil || t.Len() != 1 {
+		return fmt.Errorf("cond is %s, must be a scalar", tensor.Describe(cond))
+	}
 	state := make([]tensor.Value, o.states)
 	for i := range state {
 		state[i] = e.Value(2 + i)

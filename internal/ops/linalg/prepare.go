@@ -68,7 +68,7 @@ func (o *gemm) Prepare(b op.Bind) (op.Step, error) {
 		switch size := op.Prod(c); {
 		case o.beta != 1:
 			return nil, nil
-		case size == n && c[len(c)-1] == n:
+		case size == n && (len(c) == 0 || c[len(c)-1] == n):
 		case len(c) == 2 && size == m && c[0] == m:
 			s.row = true
 		default:

@@ -143,8 +143,9 @@ func sized(b op.Bind, in, n int, one bool, dt ...tensor.DType) bool {
 	if in < 0 || !b.Has(in) {
 		return true
 	}
-	c := op.Prod(b.Shape(in))
-	if c != n && !(one && c == 1) {
+	s := b.Shape(in)
+	c := op.Prod(s)
+	if !(one && c == 1) && (c != n || len(s) == 0 || s[len(s)-1] != n || !one && len(s) != 1) {
 		return false
 	}
 	for _, d := range dt {

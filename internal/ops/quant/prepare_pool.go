@@ -100,6 +100,9 @@ func (o *qGlobalPool) Prepare(b op.Bind) (op.Step, error) {
 	return newQPool(b, o.last, []box{{0, 1, 0, n, float64(n)}}, n)
 }
 
+// maxWindows bounds the windows of which a plan keeps a list.
+const maxWindows = 1 << 18
+
 // Prepare runs bytes of one or two spatial axes.
 func (o *qPool) Prepare(b op.Bind) (op.Step, error) {
 	x := b.Shape(0)
@@ -114,6 +117,9 @@ func (o *qPool) Prepare(b op.Bind) (op.Step, error) {
 	var dims []int
 	for _, s := range l {
 		dims = append(dims, s.out)
+	}
+	if op.Prod(dims) > maxWindows {
+		return nil, nil
 	}
 	lo, hi := make([]int, len(l)), make([]int, len(l))
 	var windows []box
