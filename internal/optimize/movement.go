@@ -57,8 +57,8 @@ func (r *rewrite) idle(n *graph.Node) *graph.Value {
 			}
 		}
 	case "Transpose":
-		p := getInts(n, "perm")
-		if len(p) > 0 && ascending(p) || p == nil && len(r.shape(x)) == 1 {
+		p := r.permOf(n)
+		if len(p) > 0 && ascending(p) {
 			return x
 		}
 	case "Pad":
@@ -115,6 +115,7 @@ func ascending(p []int) bool {
 func (r *rewrite) permOf(n *graph.Node) []int {
 	p := getInts(n, "perm")
 	if len(p) > 0 {
+		p, _ = op.Axes(p, len(p)) // nil if it is wrong
 		return p
 	}
 	rank := len(r.shape(n.Inputs[0]))

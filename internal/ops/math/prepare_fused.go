@@ -82,7 +82,7 @@ func lastOf(dims []int) int {
 // input 0, both float32 and not empty.
 func vectorOf(b op.Bind, in int) bool {
 	s := b.Shape(in)
-	return b.Type(0) == tensor.Float32 && b.Type(in) == tensor.Float32 && len(s) == 1 && s[0] == lastOf(b.Shape(0)) && op.Prod(b.Shape(0)) > 0
+	return b.Type(0) == tensor.Float32 && b.Type(in) == tensor.Float32 && len(s) == 1 && s[0] > 0 && s[0] == lastOf(b.Shape(0)) && op.Prod(b.Shape(0)) > 0
 }
 
 // Prepare runs float32.

@@ -195,6 +195,9 @@ func (o *featureVectorizer) Eval(e *op.Eval) error {
 	if err != nil {
 		return err
 	}
+	if total == 0 {
+		return nil
+	}
 	off := 0
 	for i, x := range in {
 		w := have[i]

@@ -222,6 +222,9 @@ func toFirst(x []float64, dims []int) ([]float64, []int) {
 	n, c := dims[0], dims[len(dims)-1]
 	plane := op.Prod(dims[1 : len(dims)-1])
 	y := make([]float64, len(x))
+	if len(x) == 0 {
+		return y, first(dims)
+	}
 	for b := range n {
 		for p := range plane {
 			for ch := range c {

@@ -45,12 +45,13 @@ var getElementDef = &op.Def{Name: "OptionalGetElement", New: func(*op.Args) (op.
 
 func (*getElement) Infer(c *op.Infer) error {
 	f := c.In(0)
-	if f.Type.Kind != graph.KindOptional {
+	_, held := f.Const.(*tensor.Optional) // its type may not be known
+	if f.Type.Kind != graph.KindOptional && !held {
 		c.OutFact(0, f)
 		return nil
 	}
 	t := graph.Type{}
-	if f.Type.Inner != nil {
+	if f.Type.Kind == graph.KindOptional && f.Type.Inner != nil {
 		t = *f.Type.Inner
 	}
 	c.OutType(0, t)
