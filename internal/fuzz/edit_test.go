@@ -111,6 +111,15 @@ func encode(l []*pb) []byte {
 	return b
 }
 
+func (f *pb) clone() *pb {
+	g := *f
+	g.sub = nil
+	for _, x := range f.sub {
+		g.sub = append(g.sub, x.clone())
+	}
+	return &g
+}
+
 // place is a field in the list that it is part of.
 type place struct {
 	list *[]*pb
@@ -153,7 +162,7 @@ func edit(model, edits []byte) []byte {
 		case k == 0:
 			*p.list = append((*p.list)[:p.i:p.i], (*p.list)[p.i+1:]...)
 		case k == 1 && size < maxModel:
-			*p.list = append((*p.list)[:len(*p.list):len(*p.list)], f)
+			*p.list = append((*p.list)[:len(*p.list):len(*p.list)], f.clone())
 			size += len(encode([]*pb{f}))
 		case k <= 3: // the contents of another field of this kind
 			var same []*pb
@@ -163,7 +172,7 @@ func edit(model, edits []byte) []byte {
 				}
 			}
 			if len(same) > 0 && size < maxModel {
-				g := same[s.n(min(len(same), 256))]
+				g := same[s.n(min(len(same), 256))].clone()
 				size += len(encode([]*pb{g}))
 				f.v, f.bytes, f.sub, f.kind, f.typ = g.v, g.bytes, g.sub, g.kind, g.typ
 			}
