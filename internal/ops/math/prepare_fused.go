@@ -1,6 +1,7 @@
 package math
 
 import (
+	"math"
 	"sync"
 
 	"github.com/walnut-ai/walnut/internal/kernel/vec"
@@ -8,8 +9,12 @@ import (
 	"github.com/walnut-ai/walnut/tensor"
 )
 
-// swish32 is x*sigmoid(alpha*x): Silu of alpha*x over alpha.
+// swish32 is x*sigmoid(alpha*x): Silu of alpha*x over alpha; nil for factors
+// whose products or reciprocal float32 can't hold.
 func swish32(alpha float64) floatKernel {
+	if x := math.Abs(alpha); alpha != 0 && !(x > 1e-12 && x < 1e12) {
+		return nil
+	}
 	switch alpha {
 	case 0:
 		return func(dst, a []float32) { vec.Scale(dst, a, 0.5) }
@@ -138,7 +143,7 @@ func (o *swiglu) Prepare(b op.Bind) (op.Step, error) {
 		return nil, nil
 	}
 	alpha, n := float32(o.alpha), op.Prod(b.Shape(0))
-	if alpha == 0 {
+	if x := math.Abs(o.alpha); !(x > 1e-12 && x < 1e12) {
 		return nil, nil
 	}
 	for n > rowsGrain && n%2 == 0 { // the rows are any equal parts
